@@ -1,0 +1,1 @@
+//! The attributes `#[trefoil::main]` and `#[trefoil::test]`.

@@ -1,0 +1,1 @@
+//! `pin!`, `join!`, `try_join!`, `select!`.

@@ -1,0 +1,5 @@
+//! (being written)
+
+/// One fd's readiness.
+#[derive(Debug)]
+pub(crate) struct Readiness;

@@ -1,0 +1,15 @@
+//! The runtime: schedulers, driver, blocking pool.
+
+pub(crate) mod blocking;
+pub(crate) mod builder;
+pub(crate) mod context;
+pub(crate) mod current_thread;
+pub(crate) mod driver;
+pub(crate) mod dump;
+pub(crate) mod handle;
+pub(crate) mod metrics;
+pub(crate) mod multi_thread;
+pub(crate) mod park;
+#[expect(clippy::module_inception, reason = "the file that defines Runtime")]
+pub(crate) mod runtime;
+pub(crate) mod worker;

@@ -1,0 +1,4 @@
+//! The operating system, one file a subject: the only place that says `libc::`.
+
+pub(crate) mod call;
+pub(crate) mod signal;

@@ -1,0 +1,10 @@
+//! Time: sleeping, time-outs, intervals, and the wheel under them.
+
+pub(crate) mod clock;
+pub mod error;
+pub(crate) mod interval;
+pub(crate) mod sleep;
+pub(crate) mod timeout;
+pub(crate) mod timer;
+pub(crate) mod wheel;
+pub(crate) mod send_timeout;
