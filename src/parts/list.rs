@@ -53,6 +53,11 @@ impl List {
         (self.head != Key::NONE).then_some(self.head)
     }
 
+    /// The last node's key.
+    pub(crate) fn back(&self) -> Option<Key> {
+        (self.tail != Key::NONE).then_some(self.tail)
+    }
+
     /// The node behind `key` in its list.
     pub(crate) fn next<T>(slab: &Slab<Node<T>>, key: Key) -> Option<Key> {
         slab.get(key).map(|node| node.next).filter(|next| *next != Key::NONE)

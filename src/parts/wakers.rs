@@ -14,7 +14,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::panic::resume_unwind;
 use std::task::Waker;
+
+use crate::parts::unwind;
 
 /// Wakers a batch holds.
 ///
@@ -49,15 +52,23 @@ impl Wakers {
         self.len += 1;
     }
 
-    /// Wakes and forgets all of them.
+    /// Wakes and forgets all of them, in the order in which they came.
     ///
-    /// When a waker panics the rest is still woken (by `Drop`), then the panic goes on.
+    /// A waker that panics does not keep the others asleep: all are woken, then the first panic
+    /// goes on. While another panic passes it is swallowed, since two would abort.
     pub(crate) fn wake_all(&mut self) {
-        while self.len > 0 {
-            self.len -= 1;
-            if let Some(waker) = self.batch[self.len].take() {
-                waker.wake();
+        let mut panic = None;
+        for slot in &mut self.batch[..std::mem::take(&mut self.len)] {
+            if let Some(waker) = slot.take()
+                && let Err(payload) = unwind::catch(|| waker.wake())
+            {
+                panic.get_or_insert(payload);
             }
+        }
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
         }
     }
 }
