@@ -1,7 +1,9 @@
 //! Three kinds of concurrency, each made by hand: an event loop, a thread pool, a process pool.
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("trefoil runs on Linux only: it is built on epoll, signalfd's older cousin the self-pipe, and pidfd");
+compile_error!(
+    "trefoil runs on Linux only: it is built on epoll, signalfd's older cousin the self-pipe, and pidfd"
+);
 
 #[macro_use]
 mod macros;
@@ -18,6 +20,3 @@ mod parts;
 mod reactor;
 mod shim;
 mod sys;
-
-
-

@@ -118,7 +118,11 @@ mod loom_side {
             /// Takes the owner's next item.
             pub(crate) fn pop(&self) -> Option<T> {
                 let mut queue = self.0.lock().unwrap();
-                if self.1 { queue.pop_front() } else { queue.pop_back() }
+                if self.1 {
+                    queue.pop_front()
+                } else {
+                    queue.pop_back()
+                }
             }
 
             /// True when nothing is there.

@@ -124,7 +124,10 @@ mod tests {
             assert!(spend(&mut cx).is_pending());
             assert!(unlimited(|| spend(&mut cx).is_ready()));
         });
-        assert!(spend(&mut cx).is_ready(), "outside of a task nothing is counted");
+        assert!(
+            spend(&mut cx).is_ready(),
+            "outside of a task nothing is counted"
+        );
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub(crate) struct Node<T> {
 impl<T> Node<T> {
     /// A node in no list yet.
     pub(crate) fn new(value: T) -> Self {
-        Self { value, prev: Key::NONE, next: Key::NONE }
+        Self {
+            value,
+            prev: Key::NONE,
+            next: Key::NONE,
+        }
     }
 }
 
@@ -40,7 +44,10 @@ pub(crate) struct List {
 impl List {
     /// An empty list.
     pub(crate) const fn new() -> Self {
-        Self { head: Key::NONE, tail: Key::NONE }
+        Self {
+            head: Key::NONE,
+            tail: Key::NONE,
+        }
     }
 
     /// True when no node is linked.
@@ -60,13 +67,17 @@ impl List {
 
     /// The node behind `key` in its list.
     pub(crate) fn next<T>(slab: &Slab<Node<T>>, key: Key) -> Option<Key> {
-        slab.get(key).map(|node| node.next).filter(|next| *next != Key::NONE)
+        slab.get(key)
+            .map(|node| node.next)
+            .filter(|next| *next != Key::NONE)
     }
 
     /// Links the node `key`, which is in no list, at the end.
     #[inline]
     pub(crate) fn push_back<T>(&mut self, slab: &mut Slab<Node<T>>, key: Key) {
-        let Some(node) = slab.get_mut(key) else { return };
+        let Some(node) = slab.get_mut(key) else {
+            return;
+        };
         node.prev = self.tail;
         node.next = Key::NONE;
         match slab.get_mut(self.tail) {
@@ -79,7 +90,9 @@ impl List {
     /// Links the node `key`, which is in no list, at the front.
     #[inline]
     pub(crate) fn push_front<T>(&mut self, slab: &mut Slab<Node<T>>, key: Key) {
-        let Some(node) = slab.get_mut(key) else { return };
+        let Some(node) = slab.get_mut(key) else {
+            return;
+        };
         node.prev = Key::NONE;
         node.next = self.head;
         match slab.get_mut(self.head) {
@@ -94,7 +107,9 @@ impl List {
     /// The node must be in *this* list: the ends are corrected here.
     #[inline]
     pub(crate) fn unlink<T>(&mut self, slab: &mut Slab<Node<T>>, key: Key) {
-        let Some(node) = slab.get_mut(key) else { return };
+        let Some(node) = slab.get_mut(key) else {
+            return;
+        };
         let (prev, next) = (node.prev, node.next);
         node.prev = Key::NONE;
         node.next = Key::NONE;

@@ -1,7 +1,7 @@
 //! Small machines, each read alone: no task, no reactor, no runtime in sight.
 
-pub(crate) mod blocks;
 pub(crate) mod block_on;
+pub(crate) mod blocks;
 pub(crate) mod budget;
 pub(crate) mod idle;
 pub(crate) mod lanes;

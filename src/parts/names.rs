@@ -33,8 +33,10 @@ impl Name {
     /// After 2^32 - 1 different names the rest has none.
     pub(crate) fn intern(text: &str) -> Self {
         let mut guard = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-        let table =
-            guard.get_or_insert_with(|| Table { numbers: HashMap::new(), names: Vec::new() });
+        let table = guard.get_or_insert_with(|| Table {
+            numbers: HashMap::new(),
+            names: Vec::new(),
+        });
         if let Some(&number) = table.numbers.get(text) {
             return Self(number);
         }

@@ -16,7 +16,11 @@ pub(crate) struct Rng(u64);
 impl Rng {
     /// A generator that starts at `seed`; a seed of 0 is replaced.
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(if seed == 0 { 88_172_645_463_325_252 } else { seed })
+        Self(if seed == 0 {
+            88_172_645_463_325_252
+        } else {
+            seed
+        })
     }
 
     /// A generator with a seed from the system (std's hash keys come from getrandom(2)).

@@ -11,7 +11,10 @@
 //!
 //! Read next: `runtime/worker.rs`.
 
-#![allow(unsafe_code, reason = "a thread-local pointer whose target outlives the call that set it")]
+#![allow(
+    unsafe_code,
+    reason = "a thread-local pointer whose target outlives the call that set it"
+)]
 
 use std::cell::Cell;
 use std::ptr;

@@ -27,7 +27,10 @@ pub(crate) struct Key {
 
 impl Key {
     /// A key that no slab ever gives out.
-    pub(crate) const NONE: Self = Self { index: u32::MAX, generation: u32::MAX };
+    pub(crate) const NONE: Self = Self {
+        index: u32::MAX,
+        generation: u32::MAX,
+    };
 
     /// Both halves in one number, for an epoll token.
     pub(crate) fn to_u64(self) -> u64 {
@@ -36,7 +39,10 @@ impl Key {
 
     /// The key behind [`to_u64`](Self::to_u64).
     pub(crate) fn from_u64(number: u64) -> Self {
-        Self { index: number as u32, generation: (number >> 32) as u32 }
+        Self {
+            index: number as u32,
+            generation: (number >> 32) as u32,
+        }
     }
 
     /// The slot's number: unique among the values that are there now.
@@ -74,7 +80,11 @@ pub(crate) struct Slab<T> {
 impl<T> Slab<T> {
     /// An empty slab; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: u32::MAX, len: 0 }
+        Self {
+            slots: Vec::new(),
+            free: u32::MAX,
+            len: 0,
+        }
     }
 
     /// How many values are there.
@@ -100,23 +110,31 @@ impl<T> Slab<T> {
             if let Entry::Free(next) = std::mem::replace(&mut slot.entry, Entry::Full(value)) {
                 self.free = next;
             }
-            return Key { index, generation: slot.generation };
+            return Key {
+                index,
+                generation: slot.generation,
+            };
         }
         let index = u32::try_from(self.slots.len()).expect("slab: more than 2^32 values");
         assert!(index != u32::MAX, "slab: more than 2^32 - 1 values");
-        self.slots.push(Slot { generation: 0, entry: Entry::Full(value) });
-        Key { index, generation: 0 }
+        self.slots.push(Slot {
+            generation: 0,
+            entry: Entry::Full(value),
+        });
+        Key {
+            index,
+            generation: 0,
+        }
     }
 
     /// The value behind `key`, unless it is gone.
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         match self.slots.get(key.index as usize) {
-            Some(Slot { generation, entry: Entry::Full(value) })
-                if *generation == key.generation =>
-            {
-                Some(value)
-            }
+            Some(Slot {
+                generation,
+                entry: Entry::Full(value),
+            }) if *generation == key.generation => Some(value),
             _ => None,
         }
     }
@@ -125,11 +143,10 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.slots.get_mut(key.index as usize) {
-            Some(Slot { generation, entry: Entry::Full(value) })
-                if *generation == key.generation =>
-            {
-                Some(value)
-            }
+            Some(Slot {
+                generation,
+                entry: Entry::Full(value),
+            }) if *generation == key.generation => Some(value),
             _ => None,
         }
     }
@@ -154,20 +171,31 @@ impl<T> Slab<T> {
     /// The key of the value in slot `index`, if one is there.
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
         match self.slots.get(index as usize) {
-            Some(Slot { generation, entry: Entry::Full(_) }) => {
-                Some(Key { index, generation: *generation })
-            }
+            Some(Slot {
+                generation,
+                entry: Entry::Full(_),
+            }) => Some(Key {
+                index,
+                generation: *generation,
+            }),
             _ => None,
         }
     }
 
     /// All values with their keys, in the order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().enumerate().filter_map(|(index, slot)| match &slot.entry {
-            Entry::Full(value) => {
-                Some((Key { index: index as u32, generation: slot.generation }, value))
-            }
-            Entry::Free(_) => None,
-        })
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| match &slot.entry {
+                Entry::Full(value) => Some((
+                    Key {
+                        index: index as u32,
+                        generation: slot.generation,
+                    },
+                    value,
+                )),
+                Entry::Free(_) => None,
+            })
     }
 }

@@ -22,12 +22,17 @@ impl Payload {
 
     /// Gives the payload back, for `resume_unwind`.
     pub(crate) fn into_inner(self) -> Box<dyn Any + Send> {
-        self.0.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The message, if the payload is the text that `panic!` makes.
     pub(crate) fn message(&self) -> Option<String> {
-        let payload = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let payload = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         message(&**payload)
     }
 }
@@ -73,7 +78,10 @@ pub(crate) struct AbortOnUnwind(
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("trefoil: panic in {}, which cannot be survived; aborting", self.0);
+            eprintln!(
+                "trefoil: panic in {}, which cannot be survived; aborting",
+                self.0
+            );
             std::process::abort();
         }
     }

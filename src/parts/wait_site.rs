@@ -85,7 +85,9 @@ impl Kind {
             Kind::Signal,
             Kind::Yield,
         ];
-        ALL.get(usize::from(number)).copied().unwrap_or(Kind::Unknown)
+        ALL.get(usize::from(number))
+            .copied()
+            .unwrap_or(Kind::Unknown)
     }
 }
 
@@ -133,7 +135,13 @@ thread_local! {
 /// Leaves a mark: called by a leaf just before it returns `Pending`.
 #[inline]
 pub(crate) fn leave(kind: Kind, location: &'static Location<'static>, resource: u64) {
-    SITE.with(|site| site.set(Some(WaitSite { location, kind, resource })));
+    SITE.with(|site| {
+        site.set(Some(WaitSite {
+            location,
+            kind,
+            resource,
+        }))
+    });
 }
 
 /// Takes the mark: called by the poll loop after a poll that was `Pending`.

@@ -34,7 +34,10 @@ pub(crate) struct Wakers {
 impl Wakers {
     /// An empty batch.
     pub(crate) const fn new() -> Self {
-        Self { batch: [const { None }; CAPACITY], len: 0 }
+        Self {
+            batch: [const { None }; CAPACITY],
+            len: 0,
+        }
     }
 
     /// True when [`push`](Self::push) would panic: unlock, [`wake_all`](Self::wake_all), go on.

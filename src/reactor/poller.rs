@@ -39,7 +39,11 @@ impl Reactor {
     }
 
     /// Takes it out again; must come before close(2).
-    pub(crate) fn deregister(&self, _key: Key, _source: &mut dyn mio::event::Source) -> io::Result<()> {
+    pub(crate) fn deregister(
+        &self,
+        _key: Key,
+        _source: &mut dyn mio::event::Source,
+    ) -> io::Result<()> {
         todo!()
     }
 

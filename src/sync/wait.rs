@@ -62,7 +62,10 @@ pub(crate) struct Left<T> {
 impl<T> WaitQueue<T> {
     /// An empty queue; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { waiters: Slab::new(), line: List::new() }
+        Self {
+            waiters: Slab::new(),
+            line: List::new(),
+        }
     }
 
     /// True when nobody is in line. Called waiters that have not left do not count.
@@ -74,7 +77,11 @@ impl<T> WaitQueue<T> {
     ///
     /// Clone the waker before locking. Without a waker the waiter has its place, but is not woken.
     pub(crate) fn enter(&mut self, waker: Option<Waker>, value: T) -> Key {
-        let key = self.waiters.insert(Node::new(Waiter { waker, called: false, value }));
+        let key = self.waiters.insert(Node::new(Waiter {
+            waker,
+            called: false,
+            value,
+        }));
         self.line.push_back(&mut self.waiters, key);
         key
     }
@@ -123,8 +130,16 @@ impl<T> WaitQueue<T> {
         if !self.waiters.get(key)?.value.called {
             self.line.unlink(&mut self.waiters, key);
         }
-        let Waiter { waker, called, value } = self.waiters.remove(key)?.value;
-        Some(Left { waker, called, value })
+        let Waiter {
+            waker,
+            called,
+            value,
+        } = self.waiters.remove(key)?.value;
+        Some(Left {
+            waker,
+            called,
+            value,
+        })
     }
 
     /// Makes sure that the waiter's waker wakes the task of `waker`.
@@ -133,7 +148,9 @@ impl<T> WaitQueue<T> {
     /// again, call again. After true, `spare` may hold the old waker: drop it when unlocked.
     #[must_use = "on false the waiter still has the old waker"]
     pub(crate) fn refresh(&mut self, key: Key, waker: &Waker, spare: &mut Option<Waker>) -> bool {
-        let Some(node) = self.waiters.get_mut(key) else { return true };
+        let Some(node) = self.waiters.get_mut(key) else {
+            return true;
+        };
         let old = &mut node.value.waker;
         if node.value.called || old.as_ref().is_some_and(|old| old.will_wake(waker)) {
             return true;
@@ -182,7 +199,11 @@ pub(crate) fn wake_in_batches(fill: impl FnMut(&mut Wakers) -> More) {
         }
     }
 
-    Batches { fill, more: More::Yes }.run();
+    Batches {
+        fill,
+        more: More::Yes,
+    }
+    .run();
 }
 
 #[cfg(all(test, not(trefoil_loom)))]

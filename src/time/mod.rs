@@ -3,8 +3,8 @@
 pub(crate) mod clock;
 pub mod error;
 pub(crate) mod interval;
+pub(crate) mod send_timeout;
 pub(crate) mod sleep;
 pub(crate) mod timeout;
 pub(crate) mod timer;
 pub(crate) mod wheel;
-pub(crate) mod send_timeout;
