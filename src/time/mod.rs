@@ -1,4 +1,7 @@
 //! Time: sleeping, time-outs, intervals, and the wheel under them.
+//!
+//! Files in reading order: `wheel` (the data structure), `clock` (what time it is), `timer` (both
+//! together), then what programs use: `sleep`, `timeout`, `interval`, `pause`.
 
 pub(crate) mod clock;
 pub mod error;
