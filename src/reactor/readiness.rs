@@ -1,5 +1,518 @@
-//! (being written)
+//! What one fd is ready for, and who waits for it.
+//!
+//! ```text
+//!   epoll ── event ──► set:  bits |= event, tick of its direction += 1, wake who waits
+//!                                  │
+//!   task ── poll ──► bits say no ──┴─► its waker goes into the direction's slot: Pending
+//!                    bits say yes ──► Seen (bits + both ticks) ──► system call ──┬─► bytes
+//!                                                                                │
+//!                    poll_after ◄── would block ◄────────────────────────────────┘
+//!                      tick still the one in Seen? clear the bits, wait
+//!                      another tick: an event came in between, so try again
+//! ```
+//!
+//! epoll reports edges: "something came" is said once. So a clear must never erase an event that
+//! came after the system call. The ticks see to that: 64 bits wide, one a direction, compared in
+//! full (narrow ones have wrapped in practice: tokio issues 6133 and 8331).
+//! A bit is a hint, nothing more: every operation survives one that lies.
+//!
+//! Bits, ticks and waiting wakers are under one mutex. Why not one atomic word: a lock costs
+//! 11 ns here where the system calls of a message cost 7 µs, and the argument fits a paragraph.
+//! Wakers are cloned, woken and dropped outside of it, because they are foreign code.
+//! An event takes the waker out of its slot: kept there, it would have to be cloned for each wake.
+//! Read next: `reactor/poller.rs`, which calls [`Readiness::set`].
 
-/// One fd's readiness.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::parts::list::{List, Node};
+use crate::parts::slab::{Key, Slab};
+use crate::reactor::bits::{Bits, Direction};
+use crate::reactor::waking::Waking;
+
+/// What was seen before a system call: the bits, and the ticks that tell whether they are stale.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// What was set.
+    bits: Bits,
+    /// Tick of each direction at that time.
+    ticks: [u64; 2],
+}
+
+impl Seen {
+    /// What was set.
+    pub(crate) fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// The same moment with fewer bits.
+    pub(crate) fn only(mut self, bits: Bits) -> Self {
+        self.bits = self.bits.both(bits);
+        self
+    }
+
+    /// An error when the runtime has ended.
+    pub(crate) fn check_shutdown(&self) -> io::Result<()> {
+        if self.bits.meets(Bits::SHUTDOWN) {
+            Err(rt_shutdown_error())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// One who waits in a list, since a slot has room for one only.
 #[derive(Debug)]
-pub(crate) struct Readiness;
+struct Waiter {
+    waker: Waker,
+    /// How many events there had been when it came: an event wakes those who came before it.
+    since: u64,
+}
+
+/// Which list a waiter is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Wants to read.
+    Read = 0,
+    /// Wants to write.
+    Write = 1,
+    /// Either would do.
+    Either = 2,
+}
+
+impl Side {
+    /// The list for who waits for `bits`. What is no writing (errors, priority) counts as
+    /// reading: an error event reaches both directions.
+    fn of(bits: Bits) -> Self {
+        let write = bits.meets(Bits::WRITABLE);
+        match (bits.meets(Bits::READABLE.with(Bits::PRIORITY)), write) {
+            (true, true) => Self::Either,
+            (false, true) => Self::Write,
+            (_, false) => Self::Read,
+        }
+    }
+}
+
+/// The place of a waiter; see [`Readiness::poll_listed`].
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Names the waiter; stale as soon as an event has woken it.
+    key: Key,
+    /// Which list it is in.
+    side: Side,
+}
+
+/// What the mutex guards.
+struct State {
+    /// What is set now.
+    bits: Bits,
+    /// All events so far.
+    events: u64,
+    /// The number of the last event of each direction.
+    ticks: [u64; 2],
+    /// Wakers of `poll_read` and `poll_write`: the last caller's only, as their traits say.
+    slots: [Option<Waker>; 2],
+    /// Waiters of any number, linked into `lists`.
+    waiters: Slab<Node<Waiter>>,
+    /// Read, write, either, oldest first.
+    lists: [List; 3],
+}
+
+impl State {
+    /// What a caller may know.
+    fn seen(&self) -> Seen {
+        Seen {
+            bits: self.bits,
+            ticks: self.ticks,
+        }
+    }
+
+    /// Takes one waker that came before event number `now` and cares for `direction`.
+    fn pop(&mut self, direction: Direction, now: u64) -> Option<Waker> {
+        for side in [direction as usize, Side::Either as usize] {
+            let list = &mut self.lists[side];
+            let Some(front) = list.front() else { continue };
+            if self
+                .waiters
+                .get(front)
+                .is_some_and(|node| node.value.since < now)
+            {
+                return list.pop_front(&mut self.waiters).map(|waiter| waiter.waker);
+            }
+        }
+        None
+    }
+}
+
+/// One fd's readiness, shared by the reactor (which sets) and the fd's owner (who waits).
+pub(crate) struct Readiness(Mutex<State>);
+
+impl Readiness {
+    /// Nothing set, nobody waits.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(State {
+            bits: Bits::EMPTY,
+            events: 0,
+            ticks: [0; 2],
+            slots: [None, None],
+            waiters: Slab::new(),
+            lists: [List::new(); 3],
+        }))
+    }
+
+    /// The state; nothing that can panic runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An event: sets `bits` and wakes who waits for them.
+    ///
+    /// The last few wakers stay in `waking`; the others are woken in between, without the lock.
+    pub(crate) fn set(&self, bits: Bits, waking: &mut Waking) {
+        let mut state = self.lock();
+        state.bits = state.bits.with(bits);
+        state.events += 1;
+        let now = state.events;
+        for direction in [Direction::Read, Direction::Write] {
+            if !bits.meets(direction.side()) {
+                continue;
+            }
+            state.ticks[direction as usize] = now;
+            let mut next = state.slots[direction as usize].take();
+            while let Some(waker) = next.or_else(|| state.pop(direction, now)) {
+                next = None;
+                waking.push(waker);
+                if waking.is_full() {
+                    drop(state);
+                    waking.wake_all();
+                    state = self.lock();
+                }
+            }
+        }
+    }
+
+    /// Sets bits that are known without an event (a fresh stream can be written to).
+    ///
+    /// Only for an fd that nobody waits for yet: it wakes nobody.
+    pub(crate) fn assume(&self, bits: Bits) {
+        let mut state = self.lock();
+        state.bits = state.bits.with(bits);
+    }
+
+    /// What is set now.
+    pub(crate) fn now(&self) -> Seen {
+        self.lock().seen()
+    }
+
+    /// Waits in the slot of `direction` until an operation is worth a try.
+    ///
+    /// A slot holds one waker: the last caller's. Others wait by [`Self::poll_listed`].
+    #[inline]
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Seen> {
+        self.poll_slot(cx, direction, None)
+    }
+
+    /// After a system call of ours that would have blocked: waits for the next event.
+    ///
+    /// Ready at once when one has come since `seen`. Otherwise everything that speaks for
+    /// `direction` is cleared, the end of the stream too: the kernel has just denied it.
+    #[inline]
+    pub(crate) fn poll_after(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        seen: Seen,
+    ) -> Poll<Seen> {
+        self.poll_slot(cx, direction, Some(seen))
+    }
+
+    /// [`Self::poll`], and with `stale` [`Self::poll_after`].
+    fn poll_slot(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        stale: Option<Seen>,
+    ) -> Poll<Seen> {
+        // The clone is made without the lock, and the waker it replaces dropped without it:
+        // both are declared before the guard, so they go after it.
+        let mut clone = None;
+        let _replaced;
+        loop {
+            let mut state = self.lock();
+            match stale {
+                Some(seen) if state.ticks[direction as usize] == seen.ticks[direction as usize] => {
+                    state.bits = state.bits.without(direction.denied());
+                }
+                Some(_) => return Poll::Ready(state.seen()),
+                None if state.bits.meets(direction.side()) => return Poll::Ready(state.seen()),
+                None => {}
+            }
+            let slot = &mut state.slots[direction as usize];
+            if slot
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
+                return Poll::Pending;
+            }
+            if let Some(waker) = clone.take() {
+                _replaced = slot.replace(waker);
+                return Poll::Pending;
+            }
+            drop(state);
+            clone = Some(cx.waker().clone());
+        }
+    }
+
+    /// Waits beside any number of others until one of `wanted` is set.
+    ///
+    /// `place` starts as `None` and belongs to one waiter; give it to [`Self::leave`] when that
+    /// one goes away.
+    pub(crate) fn poll_listed(
+        &self,
+        cx: &mut Context<'_>,
+        wanted: Bits,
+        place: &mut Option<Place>,
+    ) -> Poll<Seen> {
+        let mut clone = None;
+        let _replaced;
+        loop {
+            let mut state = self.lock();
+            if state.bits.meets(wanted.with(Bits::SHUTDOWN)) {
+                let seen = state.seen();
+                drop(state);
+                self.leave(place);
+                return Poll::Ready(seen);
+            }
+            let events = state.events;
+            let known = place
+                .as_ref()
+                .and_then(|place| state.waiters.get_mut(place.key));
+            if known
+                .as_ref()
+                .is_some_and(|node| node.value.waker.will_wake(cx.waker()))
+            {
+                return Poll::Pending;
+            }
+            if let Some(waker) = clone.take() {
+                _replaced = match known {
+                    Some(node) => Some(std::mem::replace(&mut node.value.waker, waker)),
+                    None => {
+                        let state = &mut *state;
+                        let side = Side::of(wanted);
+                        let key = state.waiters.insert(Node::new(Waiter {
+                            waker,
+                            since: events,
+                        }));
+                        state.lists[side as usize].push_back(&mut state.waiters, key);
+                        *place = Some(Place { key, side });
+                        None
+                    }
+                };
+                return Poll::Pending;
+            }
+            drop(state);
+            clone = Some(cx.waker().clone());
+        }
+    }
+
+    /// Takes a waiter out of its list, if it is in one.
+    pub(crate) fn leave(&self, place: &mut Option<Place>) {
+        let Some(Place { key, side }) = place.take() else {
+            return;
+        };
+        let _left;
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.waiters.get(key).is_some() {
+            state.lists[side as usize].unlink(&mut state.waiters, key);
+            _left = state.waiters.remove(key);
+        }
+    }
+
+    /// Clears `bits`, each direction's only if no event has come to it since `seen`.
+    ///
+    /// The end of a stream and the end of the runtime stay.
+    pub(crate) fn clear(&self, seen: Seen, bits: Bits) {
+        let mut gone = bits.without(Bits::STICKY);
+        let mut state = self.lock();
+        for direction in [Direction::Read, Direction::Write] {
+            if state.ticks[direction as usize] != seen.ticks[direction as usize] {
+                gone = gone.without(direction.side());
+            }
+        }
+        state.bits = state.bits.without(gone);
+    }
+
+    /// True when something came to read since the last call: for whoever looks after each turn.
+    pub(crate) fn take_readable(&self) -> bool {
+        let mut state = self.lock();
+        let any = Direction::Read.side().without(Bits::SHUTDOWN);
+        let was = state.bits.meets(any);
+        state.bits = state.bits.without(any);
+        was
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Readiness")
+            .field("bits", &state.bits)
+            .field("ticks", &state.ticks)
+            .field("waiters", &state.waiters.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of I/O that outlives its runtime: what [`is_rt_shutdown_err`] recognises.
+#[derive(Debug)]
+struct RtShutdown;
+
+impl fmt::Display for RtShutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runtime that this socket belongs to has ended")
+    }
+}
+
+impl std::error::Error for RtShutdown {}
+
+/// The error that every I/O operation gives once its runtime has ended.
+pub(crate) fn rt_shutdown_error() -> io::Error {
+    io::Error::other(RtShutdown)
+}
+
+/// Tells whether `error` says that the runtime of a socket has ended.
+///
+/// I/O objects may outlive their runtime; from then on their operations fail with an error of
+/// kind [`Other`](io::ErrorKind::Other), since nobody is left who could wake them.
+pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<RtShutdown>())
+}
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    /// Counts its wakes.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One event, its tasks woken.
+    fn event(readiness: &Readiness, bits: Bits) -> usize {
+        let mut waking = Waking::new();
+        readiness.set(bits, &mut waking);
+        waking.finish()
+    }
+
+    #[test]
+    fn an_event_between_the_system_call_and_the_clear_is_never_lost() {
+        let sides = [
+            (Direction::Read, Bits::READABLE),
+            (Direction::Write, Bits::WRITABLE),
+        ];
+        let mut cx = Context::from_waker(Waker::noop());
+        for (direction, bits) in sides {
+            for (_, came) in sides {
+                for events in [1, 1 << 8, 1 << 15, 1 << 16] {
+                    let readiness = Readiness::new();
+                    event(&readiness, bits);
+                    let Poll::Ready(seen) = readiness.poll(&mut cx, direction) else {
+                        panic!("an event did not make {direction:?} ready")
+                    };
+                    (0..events).for_each(|_| drop(event(&readiness, came)));
+                    readiness.clear(seen, bits);
+                    let after = readiness.poll_after(&mut cx, direction, seen);
+                    let lost = bits == came;
+                    assert_eq!(
+                        after.is_ready(),
+                        lost,
+                        "{direction:?}, {events} of {came:?}"
+                    );
+                    assert_eq!(readiness.now().bits().meets(bits), lost);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_wakes_each_waiter_of_its_direction_once() {
+        let readiness = Readiness::new();
+        let counts: [Arc<Count>; 3] = Default::default();
+        let wakers = counts.clone().map(Waker::from);
+        let [reader, writer, either] = &wakers;
+        let wanted = [
+            Bits::READABLE,
+            Bits::WRITABLE,
+            Bits::READABLE.with(Bits::WRITABLE),
+        ];
+        let mut places: Vec<Option<Place>> = Vec::new();
+        for _ in 0..100 {
+            for (waker, wanted) in [reader, writer, either].into_iter().zip(wanted) {
+                let mut place = None;
+                let mut cx = Context::from_waker(waker);
+                assert!(
+                    readiness
+                        .poll_listed(&mut cx, wanted, &mut place)
+                        .is_pending()
+                );
+                places.push(place);
+            }
+        }
+        let woken = |count: &Arc<Count>| count.0.load(Ordering::Relaxed);
+        assert_eq!(event(&readiness, Bits::READABLE), 200);
+        assert_eq!(counts.each_ref().map(woken), [100, 0, 100]);
+        places
+            .iter_mut()
+            .skip(3)
+            .for_each(|place| readiness.leave(place));
+        assert_eq!(event(&readiness, Bits::ERROR), 1);
+        assert_eq!(counts.each_ref().map(woken), [100, 1, 100]);
+        assert!(readiness.lock().waiters.is_empty());
+    }
+
+    #[test]
+    fn the_slot_keeps_the_last_waker_and_shutdown_ends_all_waiting() {
+        let readiness = Readiness::new();
+        let counts: [Arc<Count>; 2] = Default::default();
+        let [first, last] = counts.clone().map(Waker::from);
+        for waker in [&first, &last, &last] {
+            let mut cx = Context::from_waker(waker);
+            assert!(readiness.poll(&mut cx, Direction::Read).is_pending());
+        }
+        assert_eq!(
+            Arc::strong_count(&counts[0]),
+            2,
+            "a replaced waker is dropped"
+        );
+        assert_eq!(
+            Arc::strong_count(&counts[1]),
+            3,
+            "the same waker is not cloned again"
+        );
+        assert_eq!(event(&readiness, Bits::SHUTDOWN), 1);
+        assert_eq!(counts[1].0.load(Ordering::Relaxed), 1);
+        let mut cx = Context::from_waker(&last);
+        for direction in [Direction::Read, Direction::Write] {
+            let Poll::Ready(seen) = readiness.poll(&mut cx, direction) else {
+                panic!("still waiting after the end")
+            };
+            assert!(is_rt_shutdown_err(&seen.check_shutdown().unwrap_err()));
+            readiness.clear(seen, seen.bits());
+        }
+    }
+}
