@@ -23,7 +23,7 @@ pub(crate) use loom_side::*;
 #[cfg(not(trefoil_loom))]
 mod std_side {
     pub(crate) use crossbeam_deque as deque;
-    pub(crate) use std::sync::{Arc, Condvar, Mutex};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     /// Atomics and fences.
     pub(crate) mod atomic {
@@ -65,7 +65,7 @@ mod std_side {
 #[cfg(trefoil_loom)]
 mod loom_side {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     /// Atomics and fences.
     pub(crate) mod atomic {
@@ -216,3 +216,21 @@ mod loom_side {
         }
     }
 }
+
+/// Declares a `const fn`; in the models a plain `fn`, since loom's types have no const constructor.
+#[cfg(not(trefoil_loom))]
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visibility:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $visibility const fn $($rest)*
+    };
+}
+
+/// The same without `const`.
+#[cfg(trefoil_loom)]
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visibility:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $visibility fn $($rest)*
+    };
+}
+
+pub(crate) use const_fn;
