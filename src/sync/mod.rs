@@ -1,12 +1,31 @@
 //! Channels and locks that know only wakers.
 
-pub(crate) mod barrier;
-pub(crate) mod cancellation_token;
-pub mod mpsc;
-pub(crate) mod mpsc_queue;
+pub(crate) mod wait;
+
+pub(crate) mod semaphore;
+pub(crate) mod semaphore_owned;
+pub(crate) mod semaphore_permit;
+
 pub(crate) mod mutex;
 pub(crate) mod mutex_owned;
+
 pub(crate) mod notify;
+
+pub(crate) mod barrier;
+
+pub(crate) mod cancellation_token;
+
 pub mod oneshot;
-pub(crate) mod semaphore;
-pub(crate) mod wait;
+
+pub mod mpsc;
+pub(crate) mod mpsc_queue;
+
+pub use crate::sync::semaphore::{AcquireError, Semaphore, TryAcquireError};
+pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
+pub use crate::sync::semaphore_permit::SemaphorePermit;
+
+/// The futures that the methods of this chapter return.
+pub mod futures {
+    pub use crate::sync::semaphore_owned::AcquireOwned;
+    pub use crate::sync::semaphore_permit::Acquire;
+}

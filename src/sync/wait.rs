@@ -24,6 +24,7 @@
 
 use std::task::Waker;
 
+use crate::parts::block_on::{block_on, in_executor};
 use crate::parts::list::{List, Node};
 use crate::parts::slab::{Key, Slab};
 use crate::parts::wakers::Wakers;
@@ -204,6 +205,23 @@ pub(crate) fn wake_in_batches(fill: impl FnMut(&mut Wakers) -> More) {
         more: More::Yes,
     }
     .run();
+}
+
+/// Runs `future` to its end on this thread, for the `blocking_*` methods.
+///
+/// `method` is the caller's name, `instead` what to await where blocking is wrong.
+///
+/// # Panics
+///
+/// Inside a task or a `block_on`: it would hold up everything else on this thread.
+#[track_caller]
+pub(crate) fn block<F: Future>(method: &str, instead: &str, future: F) -> F::Output {
+    assert!(
+        !in_executor(),
+        "{method}: Cannot block the current thread, which runs async tasks; \
+         await `{instead}` instead, or call this in spawn_blocking"
+    );
+    block_on(future)
 }
 
 #[cfg(all(test, not(trefoil_loom)))]
