@@ -20,3 +20,5 @@ mod parts;
 mod reactor;
 mod shim;
 mod sys;
+
+pub use task::spawn::spawn;

@@ -15,3 +15,11 @@ pub(crate) mod read_ext;
 pub(crate) mod split;
 pub mod unix;
 pub(crate) mod write_ext;
+
+pub use std::io::{Error, ErrorKind, Result, SeekFrom};
+
+pub use self::async_buf_read::AsyncBufRead;
+pub use self::async_read::AsyncRead;
+pub use self::async_write::AsyncWrite;
+pub use self::interest::{Interest, Ready};
+pub use self::read_buf::ReadBuf;

@@ -138,14 +138,20 @@ pub(crate) fn enter() -> Option<Entered> {
         if inside.replace(true) {
             return None;
         }
-        Some(Entered { before: false, _not_send: PhantomData })
+        Some(Entered {
+            before: false,
+            _not_send: PhantomData,
+        })
     })
 }
 
 /// Takes the mark off until the result is dropped: what follows may block, because the caller
 /// has seen to it that others do this thread's work meanwhile.
 pub(crate) fn leave() -> Entered {
-    INSIDE.with(|inside| Entered { before: inside.replace(false), _not_send: PhantomData })
+    INSIDE.with(|inside| Entered {
+        before: inside.replace(false),
+        _not_send: PhantomData,
+    })
 }
 
 #[cfg(all(test, not(trefoil_loom)))]

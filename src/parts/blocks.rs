@@ -16,7 +16,10 @@
 //! malloc ([`set_cap`]).
 //! Read next: `task/raw.rs`.
 
-#![allow(unsafe_code, reason = "memory by hand: blocks are raw memory between two values")]
+#![allow(
+    unsafe_code,
+    reason = "memory by hand: blocks are raw memory between two values"
+)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -148,7 +151,11 @@ pub(crate) unsafe fn release(block: NonNull<u8>, layout: Layout) {
         let free = block.cast::<Free>();
         // SAFETY: the block is ours now, at least 32 bytes long and aligned to 16, so a `Free`
         // fits; there is nothing in it that would have to be dropped.
-        unsafe { free.write(Free { next: list.head.get() }) };
+        unsafe {
+            free.write(Free {
+                next: list.head.get(),
+            })
+        };
         list.head.set(free.as_ptr());
         list.len.set(list.len.get() + 1);
         true

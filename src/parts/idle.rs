@@ -126,7 +126,8 @@ impl Idle {
         }
         let worker = sleepers.pop()?;
         // Relaxed: see `counts`; one read-modify-write, so the counts never show a gap.
-        self.counts.fetch_add(SEARCHER.wrapping_sub(SLEEPER), Ordering::Relaxed);
+        self.counts
+            .fetch_add(SEARCHER.wrapping_sub(SLEEPER), Ordering::Relaxed);
         Some(worker)
     }
 
@@ -148,7 +149,10 @@ impl Idle {
     #[must_use = "the last searcher must look again"]
     pub(crate) fn stop_search(&self) -> bool {
         let before = Counts(self.counts.fetch_sub(SEARCHER, Ordering::Relaxed));
-        debug_assert!(before.searchers() > 0, "idle: stopped a search that was not counted");
+        debug_assert!(
+            before.searchers() > 0,
+            "idle: stopped a search that was not counted"
+        );
         // SeqCst: between the counts and the caller's look; pairs with the fence in `pick`.
         fence(Ordering::SeqCst);
         before.searchers() == 1
@@ -163,7 +167,11 @@ impl Idle {
                 Place::First => sleepers.push(worker),
                 Place::Last => sleepers.insert(0, worker),
             }
-            let change = if searching { SLEEPER.wrapping_sub(SEARCHER) } else { SLEEPER };
+            let change = if searching {
+                SLEEPER.wrapping_sub(SEARCHER)
+            } else {
+                SLEEPER
+            };
             self.counts.fetch_add(change, Ordering::Relaxed);
         }
         // SeqCst: between the counts and the caller's look; pairs with the fence in `pick`.

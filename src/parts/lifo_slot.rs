@@ -43,13 +43,16 @@ pub(crate) unsafe trait OnePointer: Send {
 pub(crate) struct LifoSlot<T: OnePointer> {
     /// The item as a pointer, or null.
     item: AtomicPtr<()>,
-    _items: PhantomData<T>,
+    _items: PhantomData<fn() -> T>,
 }
 
 impl<T: OnePointer> LifoSlot<T> {
     /// An empty slot.
     pub(crate) fn new() -> Self {
-        Self { item: AtomicPtr::new(ptr::null_mut()), _items: PhantomData }
+        Self {
+            item: AtomicPtr::new(ptr::null_mut()),
+            _items: PhantomData,
+        }
     }
 
     /// Puts an item in, and gives back the one that lay there.

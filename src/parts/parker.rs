@@ -43,7 +43,10 @@ pub(crate) struct Parker {
 impl Parker {
     /// A parker without a token.
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::Empty), wake: Condvar::new() }
+        Self {
+            state: Mutex::new(State::Empty),
+            wake: Condvar::new(),
+        }
     }
 
     /// Waits for a token and takes it. Only the owning thread calls this.
@@ -51,7 +54,10 @@ impl Parker {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while *state != State::Notified {
             *state = State::Parked;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *state = State::Empty;
     }
@@ -70,7 +76,11 @@ impl Parker {
                 return false;
             }
             *state = State::Parked;
-            state = self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .wake
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         *state = State::Empty;
         true

@@ -27,7 +27,10 @@ pub(crate) struct Sources<T> {
 impl<T> Sources<T> {
     /// The sources over these workers' deques.
     pub(crate) fn new(stealers: impl IntoIterator<Item = Stealer<T>>) -> Self {
-        Self { injector: Injector::new(), stealers: stealers.into_iter().collect() }
+        Self {
+            injector: Injector::new(),
+            stealers: stealers.into_iter().collect(),
+        }
     }
 
     /// Adds work from outside.
@@ -60,8 +63,11 @@ impl<T> Sources<T> {
 
     /// Any item at all, for a thread that is no worker: used at shutdown.
     pub(crate) fn take_any(&self) -> Option<T> {
-        self.take_one_injected()
-            .or_else(|| self.stealers.iter().find_map(|victim| insist(|| victim.steal())))
+        self.take_one_injected().or_else(|| {
+            self.stealers
+                .iter()
+                .find_map(|victim| insist(|| victim.steal()))
+        })
     }
 
     /// True when there is something to take, anywhere.

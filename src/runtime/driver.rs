@@ -1,8 +1,23 @@
-//! (being written)
+//! One turn of everything that can wake a task from outside: I/O, timers, signals.
+//!
+//! ```text
+//!   turn(wait):  1. may it wait? ask all wheels for the next deadline
+//!                2. epoll_wait: until an event, that deadline, or an unpark
+//!                3. each event: look its fd up, mark it ready, collect wakers; wake them
+//!                4. fire the timers that are due; wake them
+//! ```
+//!
+//! The driver belongs to no thread. Whoever has nothing better to do takes the right to turn it
+//! ([`Reactor::try_turn`]) and waits there; the others wait elsewhere.
+//! Read next: `runtime/handle.rs`.
 
+#![forbid(unsafe_code)]
+
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::reactor::poller::Reactor;
+use crate::reactor::poller::{Reactor, Turn};
 use crate::time::clock::Clock;
 use crate::time::timer::Timer;
 
@@ -14,18 +29,76 @@ pub(crate) struct Driver {
     timer: Timer,
     /// What time it is.
     clock: Arc<Clock>,
+    /// `Builder::enable_io` was called.
+    io_enabled: bool,
+    /// `Builder::enable_time` was called.
+    time_enabled: bool,
+}
+
+/// What a driver is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DriverOptions {
+    /// Sockets, signals and children may be used.
+    pub(crate) io: bool,
+    /// Timers may be used.
+    pub(crate) time: bool,
+    /// Events taken from epoll a turn.
+    pub(crate) events_per_turn: usize,
+    /// Wheels: one a worker.
+    pub(crate) wheels: usize,
+    /// What the clock can do.
+    pub(crate) clock: ClockKind,
+}
+
+/// What a runtime's clock can do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ClockKind {
+    /// Follow the machine's clock: several threads could not agree on a pause.
+    Real,
+    /// Be paused later.
+    Pausable,
+    /// Stand still from the start.
+    Paused,
 }
 
 impl Driver {
+    /// A driver with nothing registered.
+    ///
+    /// # Errors
+    ///
+    /// When epoll or its eventfd cannot be made (EMFILE, ENFILE, ENOMEM).
+    pub(crate) fn new(options: DriverOptions) -> io::Result<Self> {
+        let clock = Arc::new(match options.clock {
+            ClockKind::Real => Clock::real(),
+            ClockKind::Pausable => Clock::pausable(),
+            ClockKind::Paused => Clock::paused(),
+        });
+        Ok(Self {
+            reactor: Reactor::new(options.events_per_turn)?,
+            timer: Timer::new(Arc::clone(&clock), options.wheels),
+            clock,
+            io_enabled: options.io,
+            time_enabled: options.time,
+        })
+    }
+
     /// The reactor; panics at the caller's line when I/O is not enabled.
     #[track_caller]
-    pub(crate) fn io(&self, _what: &str) -> &Reactor {
+    #[inline]
+    pub(crate) fn io(&self, what: &str) -> &Reactor {
+        if !self.io_enabled {
+            panic!("{what}: this runtime has no I/O; call Builder::enable_io or enable_all");
+        }
         &self.reactor
     }
 
     /// The timers; panics at the caller's line when time is not enabled.
     #[track_caller]
-    pub(crate) fn time(&self, _what: &str) -> &Timer {
+    #[inline]
+    pub(crate) fn time(&self, what: &str) -> &Timer {
+        if !self.time_enabled {
+            panic!("{what}: this runtime has no timers; call Builder::enable_time or enable_all");
+        }
         &self.timer
     }
 
@@ -34,8 +107,46 @@ impl Driver {
         &self.clock
     }
 
-    /// Ends the wait of whoever waits in the driver.
+    /// The right to turn, unless another thread has it.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.reactor.try_turn()
+    }
+
+    /// Looks at everything, without waiting.
+    pub(crate) fn look(&self, turn: &mut Turn<'_>) {
+        self.wait_for_events(turn, Some(Duration::ZERO));
+        self.timer.fire();
+    }
+
+    /// Waits until something happens: an event, a timer, an unpark, or the end of `limit`.
+    pub(crate) fn wait(&self, turn: &mut Turn<'_>, limit: Option<Duration>) {
+        // From here on whoever arms an earlier timer unparks us.
+        let next = self.timer.prepare_park();
+        let limit = match (next, limit) {
+            (Some(next), Some(limit)) => Some(next.min(limit)),
+            (next, limit) => next.or(limit),
+        };
+        self.wait_for_events(turn, limit);
+        self.timer.finish_park();
+        self.timer.fire();
+    }
+
+    /// epoll_wait and what follows from it.
+    fn wait_for_events(&self, turn: &mut Turn<'_>, limit: Option<Duration>) {
+        if let Err(error) = turn.turn(limit) {
+            // epoll_wait(2) fails only for a bad descriptor or address: nothing can be done.
+            panic!("driver: waiting for events failed: {error}");
+        }
+    }
+
+    /// Ends the wait of whoever waits in the driver, or the next one.
     pub(crate) fn unpark(&self) {
         self.reactor.unpark();
+    }
+
+    /// The runtime has ended: everything that waits here fails from now on.
+    pub(crate) fn shutdown(&self) {
+        self.reactor.shutdown();
+        self.timer.shutdown();
     }
 }

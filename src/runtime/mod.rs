@@ -2,14 +2,22 @@
 
 pub(crate) mod blocking;
 pub(crate) mod builder;
+pub(crate) mod config;
 pub(crate) mod context;
+pub(crate) mod counters;
 pub(crate) mod current_thread;
 pub(crate) mod driver;
 pub(crate) mod dump;
 pub(crate) mod handle;
 pub(crate) mod metrics;
 pub(crate) mod multi_thread;
+pub(crate) mod pace;
 pub(crate) mod park;
 #[expect(clippy::module_inception, reason = "the file that defines Runtime")]
 pub(crate) mod runtime;
 pub(crate) mod worker;
+
+pub use builder::Builder;
+pub use context::TryCurrentError;
+pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
+pub use runtime::{EnterGuard, Runtime};

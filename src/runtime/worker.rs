@@ -1,1 +1,650 @@
-//! (being written)
+//! One worker's loop: own queue, others' queues, sleep.
+//!
+//! ```text
+//!   loop {
+//!     1. next task: deque ─► injector ─► stepped back (every 31st pop: the last two first)
+//!        run it; then up to 3 tasks from the LIFO slot, on the same budget
+//!     2. 61 polls or 50 µs since the last look? look at sockets and timers
+//!     3. no task: search (unless enough others do): injector, a random peer and onwards
+//!     4. found none: announce sleep, look at every source once more, sleep in the driver or
+//!        on the condvar
+//!   }
+//! ```
+//!
+//! What makes a worker awake again, and by whom (the drawing of `parts/idle.rs` in practice):
+//! a push that finds sleepers and no searcher; the last searcher that found work and sees more; a
+//! driver batch that left more than one task; the watcher's time limit.
+//!
+//! The core travels: `block_in_place` puts it where another thread takes it, and takes it back if
+//! none has. Whoever has the core *is* the worker.
+//! Read next: `runtime/multi_thread.rs`, what the workers share.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::PoisonError;
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use crate::parts::block_on;
+use crate::parts::budget;
+use crate::parts::idle::Place;
+use crate::parts::rng::Rng;
+use crate::parts::scoped::Scoped;
+use crate::reactor::poller::Turn;
+use crate::runtime::config;
+use crate::runtime::context;
+use crate::runtime::counters::{self, WorkerCounters};
+use crate::runtime::handle::{Handle, Shared, Why};
+use crate::runtime::multi_thread::{self, MultiThread, WATCH_INTERVAL};
+use crate::runtime::pace::Pace;
+use crate::shim::deque::Worker as Deque;
+use crate::task::raw::Runnable;
+use crate::time::timer;
+
+/// Tasks run from the LIFO slot in a row, so that two tasks which wake each other cannot starve
+/// the rest (tokio#5712).
+///
+/// Unit: polls. Source: tokio's documented value.
+const LIFO_RUNS: u32 = 3;
+
+/// What the worker has to itself.
+pub(crate) struct Core {
+    /// Tasks that can run; peers steal from the other end.
+    pub(crate) tasks: Deque<Runnable>,
+    /// Tasks that stepped back; peers steal these, too.
+    pub(crate) yielded: Deque<Runnable>,
+    /// For choosing victims.
+    rng: Rng,
+    /// Pops until injector and stepped-back tasks come first once.
+    pops_left: u32,
+    global_queue_interval: u32,
+    /// When to look at the driver.
+    pace: Pace,
+    /// This worker is the watcher (see the head of `multi_thread.rs`).
+    watcher: bool,
+    /// Each worker's polls when the watcher last looked.
+    watched: Vec<u64>,
+    /// Since when the worker is awake.
+    awake_since: Instant,
+}
+
+impl Core {
+    /// A core with empty queues.
+    pub(crate) fn new(event_interval: u32, global_queue_interval: u32) -> Self {
+        Self {
+            tasks: Deque::new_fifo(),
+            yielded: Deque::new_fifo(),
+            rng: Rng::from_system(),
+            pops_left: global_queue_interval,
+            global_queue_interval,
+            pace: Pace::new(event_interval),
+            watcher: false,
+            watched: Vec::new(),
+            awake_since: Instant::now(),
+        }
+    }
+}
+
+/// The running worker, as code below it on this thread sees it.
+struct Running {
+    /// Whose worker it is: the address of its `Shared`, never followed.
+    owner: *const Shared,
+    index: usize,
+    /// `None` while another thread is the worker (`block_in_place`).
+    core: RefCell<Option<Box<Core>>>,
+    /// The worker turns the driver: tasks go to the deque, and peers are woken once, afterwards.
+    in_driver: Cell<bool>,
+    /// The LIFO slot may be used.
+    lifo: Cell<bool>,
+}
+
+thread_local! {
+    /// The worker that this thread is.
+    static RUNNING: Scoped<Running> = const { Scoped::new() };
+}
+
+/// The number of the worker that this thread is, in the runtime of `shared`.
+#[inline]
+pub(crate) fn current_index(shared: &Shared) -> Option<usize> {
+    RUNNING
+        .try_with(|slot| {
+            slot.with(|running| {
+                running
+                    .filter(|r| ptr::eq(r.owner, shared))
+                    .map(|r| r.index)
+            })
+        })
+        .ok()
+        .flatten()
+}
+
+/// Pushes a task into this worker's own queues; gives it back when this thread is no worker of
+/// the runtime, or has given its core away.
+#[inline]
+pub(crate) fn push_here(
+    this: &MultiThread,
+    shared: &Shared,
+    task: Runnable,
+    why: Why,
+) -> Result<(), Runnable> {
+    let mut task = Some(task);
+    // The thread's locals may be gone: then it is no worker.
+    _ = RUNNING.try_with(|slot| {
+        slot.with(|running| {
+            let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) else {
+                return;
+            };
+            let core = running.core.borrow();
+            let (Some(core), Some(task)) = (core.as_ref(), task.take_if(|_| core.is_some())) else {
+                return;
+            };
+            push_own(this, shared, running, core, task, why);
+        });
+    });
+    match task {
+        None => Ok(()),
+        Some(task) => Err(task),
+    }
+}
+
+/// [`push_here`] when the core is here.
+#[inline]
+fn push_own(
+    this: &MultiThread,
+    shared: &Shared,
+    running: &Running,
+    core: &Core,
+    task: Runnable,
+    why: Why,
+) {
+    match why {
+        Why::Woken if running.in_driver.get() => core.tasks.push(task),
+        Why::Woken => {
+            // The poll that runs now may be long: what it displaces or cannot keep is for peers.
+            let displaced = if running.lifo.get() {
+                this.remotes[running.index].lifo.put(task)
+            } else {
+                Some(task)
+            };
+            if let Some(displaced) = displaced {
+                core.tasks.push(displaced);
+                if this.remotes.len() > 1 {
+                    this.wake_one(shared);
+                }
+            }
+        }
+        // After its poll: this worker looks at its queues next, so a peer is wanted only if there
+        // was something else; and not exactly, since nothing is lost without it.
+        Why::Again | Why::Yielded => {
+            let queue = if why == Why::Again {
+                &core.tasks
+            } else {
+                &core.yielded
+            };
+            let more = !queue.is_empty();
+            queue.push(task);
+            if more && this.idle.wants_work() {
+                this.wake_one(shared);
+            }
+        }
+    }
+}
+
+/// A worker's thread: takes the core from its slot and runs until the end, or until the core goes
+/// to another thread.
+pub(crate) fn run(handle: Handle, index: usize) {
+    let shared = &*handle.0;
+    let this = multi_thread::scheduler(shared).expect("a multi-thread runtime");
+    let take = || {
+        this.remotes[index]
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    };
+    // Taken back by `block_in_place` before we came.
+    let Some(core) = take() else { return };
+    config::call(&shared.config.on_thread_start);
+    timer::set_home(index);
+    shared.counters.workers[index]
+        .tid
+        .store(thread_id(), Ordering::Relaxed);
+    let running = Running {
+        owner: ptr::from_ref(shared),
+        index,
+        core: RefCell::new(Some(core)),
+        in_driver: Cell::new(false),
+        lifo: Cell::new(true),
+    };
+    let _executor = block_on::enter();
+    context::with_entered(&handle, || {
+        RUNNING.with(|slot| {
+            slot.set(&running, || {
+                Worker {
+                    this,
+                    shared,
+                    running: &running,
+                }
+                .run()
+            })
+        });
+    });
+    config::call(&shared.config.on_thread_stop);
+}
+
+/// The thread's id for the system: the link's target ends in it (proc(5)).
+fn thread_id() -> u32 {
+    std::fs::read_link("/proc/thread-self")
+        .ok()
+        .and_then(|link| link.file_name()?.to_str()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The loop's surroundings.
+struct Worker<'a> {
+    this: &'a MultiThread,
+    shared: &'a Shared,
+    running: &'a Running,
+}
+
+impl Worker<'_> {
+    /// The loop.
+    fn run(&self) {
+        while !self.this.shutdown.load(Ordering::Acquire) {
+            let task = self.next_task().or_else(|| self.search_or_sleep());
+            if let Some(task) = task {
+                if !self.run_task(task) {
+                    return;
+                }
+            }
+        }
+        self.leave();
+    }
+
+    /// Lets `f` work with the core. It must not run foreign code.
+    fn with_core<R>(&self, f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+        self.running.core.borrow_mut().as_deref_mut().map(f)
+    }
+
+    /// This worker's counters.
+    fn stats(&self) -> &WorkerCounters {
+        &self.shared.counters.workers[self.running.index]
+    }
+
+    /// The next task of our own, or from outside.
+    fn next_task(&self) -> Option<Runnable> {
+        self.with_core(|core| {
+            core.pops_left -= 1;
+            if core.pops_left == 0 {
+                // So that a queue that never empties starves nobody.
+                core.pops_left = core.global_queue_interval;
+                let first = self
+                    .this
+                    .tasks
+                    .take_one_injected()
+                    .or_else(|| core.yielded.pop());
+                if first.is_some() {
+                    return first;
+                }
+            }
+            core.tasks
+                .pop()
+                .or_else(|| self.this.tasks.take_injected(&core.tasks))
+                .or_else(|| core.yielded.pop())
+        })?
+    }
+
+    /// Runs a task, and what it puts into the LIFO slot. False: the core is gone, this thread is
+    /// no worker any more.
+    fn run_task(&self, task: Runnable) -> bool {
+        let lifo = &self.this.remotes[self.running.index].lifo;
+        let mut polls = 1;
+        budget::refilled(|| {
+            self.poll(task);
+            for _ in 0..LIFO_RUNS {
+                if !budget::has_remaining() {
+                    break;
+                }
+                let Some(next) = lifo.take() else { break };
+                polls += 1;
+                self.poll(next);
+            }
+        });
+        if let Some(rest) = lifo.take() {
+            // Enough from the slot: it takes its place in the queue. When the core is gone, it
+            // goes to the injector.
+            self.running.lifo.set(false);
+            self.shared.scheduler.push(self.shared, rest, Why::Woken);
+            self.running.lifo.set(true);
+        }
+        let look = self.with_core(|core| (0..polls).any(|_| core.pace.poll_done()));
+        if look == Some(true) {
+            self.look();
+        }
+        look.is_some()
+    }
+
+    /// One poll, published for `dump()` and the watcher.
+    #[inline]
+    fn poll(&self, task: Runnable) {
+        let stats = self.stats();
+        stats.start_poll(task.id().as_u64());
+        task.run();
+        stats.end_poll();
+    }
+
+    /// Looks at sockets and timers without waiting, if no peer does.
+    fn look(&self) {
+        if let Some(mut turn) = self.shared.driver.try_turn() {
+            self.running.in_driver.set(true);
+            self.shared.driver.look(&mut turn);
+            self.running.in_driver.set(false);
+        }
+        let now = self.with_core(|core| {
+            core.pace.looked();
+            core.pace.last_look()
+        });
+        if let Some(Some(now)) = now {
+            self.stats()
+                .seen_ns
+                .store(self.shared.counters.since_start(now), Ordering::Relaxed);
+        }
+        self.share_batch();
+    }
+
+    /// After a batch of events: more than one task to run? Then one peer is woken, which wakes
+    /// the next.
+    fn share_batch(&self) {
+        if self.this.remotes.len() > 1 && self.with_core(|core| core.tasks.len() > 1) == Some(true)
+        {
+            self.this.wake_one(self.shared);
+        }
+    }
+
+    /// Looks for work elsewhere, and sleeps until there may be some. `None`: the runtime ends.
+    fn search_or_sleep(&self) -> Option<Runnable> {
+        let (this, index) = (self.this, self.running.index);
+        let mut searching = this.idle.start_search();
+        loop {
+            if searching {
+                if let Some(task) = self.steal() {
+                    self.stop_search();
+                    return Some(task);
+                }
+            }
+            let turn = self.shared.driver.try_turn();
+            let place = if turn.is_some() {
+                Place::Last
+            } else {
+                Place::First
+            };
+            this.idle.fall_asleep(index, searching, place);
+            // The second look: whatever was pushed before the announcement is seen here, or its
+            // pusher sees us asleep (the proof in parts/idle.rs).
+            let work = self.has_work();
+            if !work {
+                self.sleep(turn);
+            }
+            searching = this.idle.rise(index);
+            if this.shutdown.load(Ordering::Acquire) {
+                return None;
+            }
+            let task = self
+                .next_task()
+                .or_else(|| if work { self.steal() } else { None });
+            if let Some(task) = task.or_else(|| self.take_stuck()) {
+                if searching {
+                    self.stop_search();
+                }
+                self.share_batch();
+                self.keep_watch();
+                return Some(task);
+            }
+            searching = searching || this.idle.start_search();
+        }
+    }
+
+    /// True when there is something to run or to do, anywhere.
+    fn has_work(&self) -> bool {
+        self.this.has_work() || self.this.shutdown.load(Ordering::Acquire)
+    }
+
+    /// Sleeps, in the driver if it is ours to turn.
+    fn sleep(&self, turn: Option<Turn<'_>>) {
+        let (shared, stats) = (self.shared, self.stats());
+        let bed = &self.this.remotes[self.running.index].bed;
+        let limit = self.watch_limit();
+        config::call(&shared.config.on_thread_park);
+        counters::add(&stats.parks, 1);
+        counters::add(&stats.parks_unparks, 1);
+        let awake = self
+            .with_core(|core| core.awake_since.elapsed())
+            .unwrap_or_default();
+        counters::add(&stats.busy_ns, awake.as_nanos() as u64);
+        match turn {
+            Some(mut turn) => {
+                self.running.in_driver.set(true);
+                bed.sleep_in_driver(&shared.driver, &mut turn, limit);
+                self.running.in_driver.set(false);
+            }
+            None => bed.sleep_on_condvar(limit),
+        }
+        let now = Instant::now();
+        stats
+            .seen_ns
+            .store(shared.counters.since_start(now), Ordering::Relaxed);
+        counters::add(&stats.parks_unparks, 1);
+        self.with_core(|core| {
+            core.awake_since = now;
+            core.pace.waited();
+        });
+        config::call(&shared.config.on_thread_unpark);
+    }
+
+    /// How long this sleeper may sleep: for ever, unless it is the watcher (see the head of
+    /// `multi_thread.rs`).
+    fn watch_limit(&self) -> Option<Duration> {
+        let this = self.this;
+        let count = this.remotes.len();
+        if count == 1 {
+            return None;
+        }
+        self.with_core(|core| {
+            let polls = || {
+                let workers = self.shared.counters.workers.iter();
+                workers
+                    .map(|w| w.polls.load(Ordering::Relaxed))
+                    .collect::<Vec<_>>()
+            };
+            if this.idle.sleeping() >= count {
+                if !core.watcher {
+                    return None;
+                }
+                let polls = polls();
+                if polls == core.watched {
+                    // Nothing has run for an interval.
+                    core.watcher = false;
+                    this.watching.store(false, Ordering::Relaxed);
+                    // SeqCst: between the flag and the count of sleepers; pairs with the fence in
+                    // `keep_watch`: a worker that rises sees the flag down, or is seen here.
+                    fence(Ordering::SeqCst);
+                    if this.idle.sleeping() >= count || this.watching.swap(true, Ordering::Relaxed)
+                    {
+                        return None;
+                    }
+                    core.watcher = true;
+                }
+                core.watched = polls;
+            } else {
+                if !core.watcher && this.watching.swap(true, Ordering::Relaxed) {
+                    return None;
+                }
+                core.watcher = true;
+                core.watched = polls();
+            }
+            Some(WATCH_INTERVAL)
+        })?
+    }
+
+    /// This worker goes from sleep to work: sees to it that some sleeper watches.
+    fn keep_watch(&self) {
+        if self.this.remotes.len() == 1 {
+            return;
+        }
+        let was_watcher = self.with_core(|core| std::mem::take(&mut core.watcher));
+        if was_watcher == Some(true) {
+            self.this.watching.store(false, Ordering::Relaxed);
+        }
+        // SeqCst: between the count of sleepers (`rise`) and the flag; pairs with the fence in
+        // `watch_limit`.
+        fence(Ordering::SeqCst);
+        if !self.this.watching.load(Ordering::Relaxed) {
+            // Woken, it finds nothing, goes back to sleep, and becomes the watcher.
+            self.this.wake_one(self.shared);
+        }
+    }
+
+    /// The watcher takes the LIFO slot of a peer that has been in one poll since it last looked.
+    fn take_stuck(&self) -> Option<Runnable> {
+        let workers = &self.shared.counters.workers;
+        let watched = self.with_core(|core| {
+            if core.watcher {
+                std::mem::take(&mut core.watched)
+            } else {
+                Vec::new()
+            }
+        })?;
+        watched.iter().enumerate().find_map(|(peer, polls)| {
+            let stuck = peer != self.running.index
+                && workers[peer].running.load(Ordering::Relaxed) != 0
+                && workers[peer].polls.load(Ordering::Relaxed) == *polls;
+            if stuck {
+                self.this.remotes[peer].lifo.take()
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Takes work from outside or from a peer.
+    fn steal(&self) -> Option<Runnable> {
+        self.with_core(|core| {
+            let Core {
+                tasks,
+                yielded,
+                rng,
+                ..
+            } = core;
+            let index = self.running.index;
+            self.this
+                .tasks
+                .take_injected(tasks)
+                .or_else(|| self.this.tasks.steal(index, tasks, rng))
+                .or_else(|| self.this.yielded.steal(index, yielded, rng))
+                .inspect(|_| counters::add(&self.stats().steals, 1))
+        })?
+    }
+
+    /// A searcher found work: the last one looks again, and hands out what it sees.
+    fn stop_search(&self) {
+        if self.this.idle.stop_search() && self.this.has_work() {
+            self.this.wake_one(self.shared);
+        }
+    }
+
+    /// The runtime ends: runs what is left (all of it is cancelled), and leaves. The last worker
+    /// stays until no task is alive.
+    fn leave(&self) {
+        let lifo = &self.this.remotes[self.running.index].lifo;
+        let drain = || {
+            while let Some(task) = lifo
+                .take()
+                .or_else(|| self.next_task())
+                .or_else(|| self.steal())
+            {
+                self.poll(task);
+            }
+        };
+        drain();
+        // AcqRel: the last one sees what the others left behind.
+        let last = self.this.present.fetch_sub(1, Ordering::AcqRel) == 1;
+        if !last {
+            return;
+        }
+        let mut rounds = 0_u32;
+        while !self.shared.owned.is_empty() {
+            drain();
+            let rest = self
+                .this
+                .remotes
+                .iter()
+                .find_map(|remote| remote.lifo.take());
+            if let Some(task) = rest {
+                self.poll(task);
+                continue;
+            }
+            // A waker has counted its wake-up and is about to push, or a task is inside
+            // `block_in_place` on a thread without a core.
+            rounds += 1;
+            if rounds < 100 {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.shared.driver.shutdown();
+    }
+}
+
+/// Gives the core back to this thread when the blocking closure is over, also by a panic.
+struct TakeBack<'a> {
+    this: &'a MultiThread,
+    index: usize,
+}
+
+impl Drop for TakeBack<'_> {
+    fn drop(&mut self) {
+        let slot = &self.this.remotes[self.index].core;
+        let core = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if core.is_some() {
+            RUNNING.with(|slot| {
+                slot.with(|running| {
+                    if let Some(running) = running {
+                        *running.core.borrow_mut() = core;
+                    }
+                });
+            });
+        }
+    }
+}
+
+/// Runs `f`, which blocks, while another thread takes over as this worker. On any other thread
+/// it just runs `f`.
+pub(crate) fn block_in_place<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
+    let shared = &*handle.0;
+    let Some(this) = multi_thread::scheduler(shared) else {
+        return budget::unlimited(f);
+    };
+    let core = RUNNING.with(|slot| {
+        slot.with(|running| {
+            let running = running.filter(|r| ptr::eq(r.owner, shared))?;
+            let core = running.core.borrow_mut().take()?;
+            Some((running.index, core))
+        })
+    });
+    let _blocking = block_on::leave();
+    let Some((index, core)) = core else {
+        return budget::unlimited(f);
+    };
+    let remote = &this.remotes[index];
+    if let Some(task) = remote.lifo.take() {
+        core.tasks.push(task);
+    }
+    *remote.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
+    let _take_back = TakeBack { this, index };
+    // When the system refuses a thread, peers can still steal from the core's queues.
+    _ = multi_thread::start_thread(handle, index);
+    budget::unlimited(f)
+}

@@ -39,12 +39,18 @@ enum Cause {
 impl JoinError {
     /// The task was aborted, or its runtime ended.
     pub(crate) fn cancelled(id: Id) -> Self {
-        Self(Box::new(Repr { id, cause: Cause::Cancelled }))
+        Self(Box::new(Repr {
+            id,
+            cause: Cause::Cancelled,
+        }))
     }
 
     /// The task's poll, or the drop of its future, panicked.
     pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send>) -> Self {
-        Self(Box::new(Repr { id, cause: Cause::Panicked(Payload::new(payload)) }))
+        Self(Box::new(Repr {
+            id,
+            cause: Cause::Panicked(Payload::new(payload)),
+        }))
     }
 
     /// True when the task was aborted, or ended with its runtime.

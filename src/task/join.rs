@@ -37,7 +37,6 @@ use crate::task::raw::TaskRef;
 /// assert_eq!(task.await.unwrap(), 42);
 /// # });
 /// ```
-#[must_use = "to let a task run on by itself, drop its handle by `drop(handle)`"]
 pub struct JoinHandle<T> {
     task: TaskRef,
     /// `Send` and `Sync` exactly when `T: Send`, and always `Unpin`: a mutex has the first, a box
@@ -55,7 +54,10 @@ impl<T> JoinHandle<T> {
     ///
     /// `task` is the `join` of a [`NewTask`](crate::task::raw::NewTask) whose output is a `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
-        Self { task, _output: PhantomData }
+        Self {
+            task,
+            _output: PhantomData,
+        }
     }
 
     /// Asks the task to end at its next wait; awaiting the handle then gives a cancelled
@@ -76,7 +78,9 @@ impl<T> JoinHandle<T> {
     /// A handle that can abort the task and does not wait for it.
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { task: self.task.clone() }
+        AbortHandle {
+            task: self.task.clone(),
+        }
     }
 
     /// The task's id.
@@ -91,11 +95,16 @@ impl<T> JoinHandle<T> {
         if state.has_join_waker() {
             // SAFETY: this is the join handle, and the flag is set: we only read.
             let same = unsafe {
-                self.task
-                    .with_join_waker(|waker| waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())))
+                self.task.with_join_waker(|waker| {
+                    waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+                })
             };
             if same {
-                return if state.is_complete() { Poll::Ready(()) } else { Poll::Pending };
+                return if state.is_complete() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
             }
             if !state.take_waker_back() {
                 return Poll::Ready(());
@@ -104,7 +113,11 @@ impl<T> JoinHandle<T> {
         let waker = cx.waker().clone();
         // SAFETY: this is the join handle, and the flag is clear (never set, or just taken back).
         let old = unsafe { self.task.with_join_waker(|slot| slot.replace(waker)) };
-        let result = if state.leave_waker() { Poll::Pending } else { Poll::Ready(()) };
+        let result = if state.leave_waker() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        };
         drop(old);
         result
     }
@@ -117,7 +130,11 @@ impl<T> Future for JoinHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let spent = ready!(budget::spend(cx));
         if !self.task.state().is_complete() && self.leave_waker(cx).is_pending() {
-            wait_site::leave(Kind::Join, self.task.slot().spawned(), self.task.id().as_u64());
+            wait_site::leave(
+                Kind::Join,
+                self.task.slot().spawned(),
+                self.task.id().as_u64(),
+            );
             return Poll::Pending;
         }
         spent.made_progress();
@@ -143,7 +160,9 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("id", &self.task.id()).finish()
+        f.debug_struct("JoinHandle")
+            .field("id", &self.task.id())
+            .finish()
     }
 }
 
@@ -188,6 +207,8 @@ impl AbortHandle {
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AbortHandle").field("id", &self.task.id()).finish()
+        f.debug_struct("AbortHandle")
+            .field("id", &self.task.id())
+            .finish()
     }
 }

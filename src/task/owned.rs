@@ -40,7 +40,12 @@ pub(crate) struct Owned {
 impl Owned {
     /// `lists` empty lists.
     pub(crate) fn new(lists: usize) -> Self {
-        let list = || CachePadded::new(Mutex::new(List { tasks: Slab::new(), closed: false }));
+        let list = || {
+            CachePadded::new(Mutex::new(List {
+                tasks: Slab::new(),
+                closed: false,
+            }))
+        };
         Self {
             lists: (0..lists).map(|_| list()).collect(),
             closing: AtomicBool::new(false),
@@ -50,13 +55,18 @@ impl Owned {
     /// Lists a new task. Gives it back when the runtime is ending: it must be cancelled then.
     #[inline]
     pub(crate) fn insert(&self, list: usize, own: TaskRef) -> Result<(), TaskRef> {
-        let mut guard = self.lists[list].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.lists[list]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if guard.closed {
             return Err(own);
         }
         let key = guard.tasks.insert(own);
         if let Some(own) = guard.tasks.get(key) {
-            own.set_place(Place { list: list as u32, key });
+            own.set_place(Place {
+                list: list as u32,
+                key,
+            });
         }
         Ok(())
     }
@@ -65,7 +75,10 @@ impl Owned {
     #[inline]
     pub(crate) fn remove(&self, place: Place) -> Option<TaskRef> {
         let list = &self.lists[place.list as usize];
-        list.lock().unwrap_or_else(PoisonError::into_inner).tasks.remove(place.key)
+        list.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tasks
+            .remove(place.key)
     }
 
     /// Refuses new tasks and cancels all that are there. Cancelled tasks are pushed into their
@@ -99,7 +112,12 @@ impl Owned {
     pub(crate) fn len(&self) -> usize {
         self.lists
             .iter()
-            .map(|list| list.lock().unwrap_or_else(PoisonError::into_inner).tasks.len())
+            .map(|list| {
+                list.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .tasks
+                    .len()
+            })
             .sum()
     }
 
@@ -109,7 +127,11 @@ impl Owned {
             .iter()
             .flat_map(|list| {
                 let guard = list.lock().unwrap_or_else(PoisonError::into_inner);
-                guard.tasks.iter().map(|(_, own)| own.clone()).collect::<Vec<_>>()
+                guard
+                    .tasks
+                    .iter()
+                    .map(|(_, own)| own.clone())
+                    .collect::<Vec<_>>()
             })
             .collect()
     }

@@ -32,7 +32,10 @@
 //! waker's vtable must be one static for all tasks so that `will_wake` works.
 //! Read next: `task/join.rs`.
 
-#![allow(unsafe_code, reason = "one allocation seen through several kinds of pointers")]
+#![allow(
+    unsafe_code,
+    reason = "one allocation seen through several kinds of pointers"
+)]
 
 use std::alloc::Layout;
 use std::any::Any;
@@ -198,7 +201,10 @@ where
                 }
             },
             id: birth.id,
-            place: StdCell::new(Place { list: 0, key: Key::NONE }),
+            place: StdCell::new(Place {
+                list: 0,
+                key: Key::NONE,
+            }),
             slot: WaitSlot::new(parent, birth.name, birth.spawned),
             join_waker: UnsafeCell::new(None),
         },
@@ -209,7 +215,11 @@ where
     // SAFETY: `allocate` gave memory of this layout, which nobody else knows.
     unsafe { memory.write(cell) };
     let header = memory.cast::<Header>();
-    NewTask { runnable: Runnable(header), own: TaskRef(header), join: TaskRef(header) }
+    NewTask {
+        runnable: Runnable(header),
+        own: TaskRef(header),
+        join: TaskRef(header),
+    }
 }
 
 /// A task that is to be run: what queues hold. It carries no reference (see `task/state.rs`).
@@ -504,7 +514,11 @@ unsafe fn take_output<F: Future, S>(task: NonNull<Header>, target: NonNull<()>) 
     let stage = unsafe { &mut *cell.stage.get() };
     if let Stage::Output(output) = std::mem::replace(stage, Stage::Gone) {
         // SAFETY: by contract the target has this type and is the caller's own.
-        unsafe { *target.cast::<Option<Result<F::Output, JoinError>>>().as_mut() = Some(output) };
+        unsafe {
+            *target
+                .cast::<Option<Result<F::Output, JoinError>>>()
+                .as_mut() = Some(output)
+        };
     }
 }
 

@@ -158,7 +158,11 @@ impl State {
         let word = self.0.load(Ordering::Acquire);
         debug_assert!(word >= WAKE, "task: polled without a wake-up");
         debug_assert!(word & COMPLETE == 0, "task: polled after its end");
-        if word & CANCELLED != 0 { StartPoll::Cancelled } else { StartPoll::Poll(Wakes::of(word)) }
+        if word & CANCELLED != 0 {
+            StartPoll::Cancelled
+        } else {
+            StartPoll::Poll(Wakes::of(word))
+        }
     }
 
     /// After a poll that was Pending: takes off the wake-ups that it has seen (edges 3 and 4).
@@ -169,8 +173,15 @@ impl State {
         // Release: the future's writes reach whoever polls it next; pairs with the Acquire load
         // in `start_poll`. That load also shows what later wakers wrote, so no Acquire here.
         let before = self.0.fetch_sub(seen.0, Ordering::Release);
-        debug_assert!(Wakes::of(before).0 >= seen.0, "task: more wake-ups taken off than came");
-        if Wakes::of(before) == seen { AfterPoll::Rest } else { AfterPoll::RunAgain }
+        debug_assert!(
+            Wakes::of(before).0 >= seen.0,
+            "task: more wake-ups taken off than came"
+        );
+        if Wakes::of(before) == seen {
+            AfterPoll::Rest
+        } else {
+            AfterPoll::RunAgain
+        }
     }
 
     /// The future is gone and the output stored (edge 5). Nobody polls the task again.
@@ -284,7 +295,10 @@ impl State {
         // Release: the waker reaches `complete`'s Acquire. Acquire: when the task is complete,
         // pairs with the Release in `complete`, so that the output can be taken.
         let before = self.0.fetch_or(WAKER, Ordering::AcqRel);
-        debug_assert!(before & WAKER == 0, "join handle: left a waker over another");
+        debug_assert!(
+            before & WAKER == 0,
+            "join handle: left a waker over another"
+        );
         if before & COMPLETE == 0 {
             return true;
         }
@@ -322,7 +336,10 @@ impl State {
             if word & COMPLETE != 0 {
                 // The completing thread saw `JOIN`: the output is ours. The waker may be being
                 // read by it: whoever frees the memory drops it.
-                return AfterLeave { drop_output: true, drop_waker: false };
+                return AfterLeave {
+                    drop_output: true,
+                    drop_waker: false,
+                };
             }
             // Relaxed: nothing is handed over; the output will be the completing thread's.
             // Acquire on failure: pairs with the Release in `complete`.
@@ -333,7 +350,10 @@ impl State {
                 Ordering::Acquire,
             ) {
                 Ok(_) => {
-                    return AfterLeave { drop_output: false, drop_waker: word & WAKER != 0 };
+                    return AfterLeave {
+                        drop_output: false,
+                        drop_waker: word & WAKER != 0,
+                    };
                 }
                 Err(now) => word = now,
             }
@@ -356,7 +376,11 @@ fn references(word: u64) -> u64 {
 #[inline]
 fn after_wake(before: u64) -> AfterWake {
     if before < WAKE {
-        if before & COMPLETE == 0 { AfterWake::Push } else { AfterWake::Nothing }
+        if before & COMPLETE == 0 {
+            AfterWake::Push
+        } else {
+            AfterWake::Nothing
+        }
     } else {
         // A complete task's count wraps round in the word's top bits and harms nobody.
         if before > LIMIT * WAKE && before & COMPLETE == 0 {

@@ -17,7 +17,10 @@
 //! (`pp_mpsc` bench row).
 //! Read next: `task/raw.rs`, which writes it; `runtime/dump.rs`, which reads it.
 
-#![allow(unsafe_code, reason = "a &'static Location travels through an atomic pointer")]
+#![allow(
+    unsafe_code,
+    reason = "a &'static Location travels through an atomic pointer"
+)]
 
 use std::panic::Location;
 use std::ptr;
@@ -85,7 +88,8 @@ impl WaitSlot {
         let sequence = self.mark.load(Ordering::Relaxed) & SEQUENCE;
         let line = ptr::from_ref(site.location).cast_mut();
         if self.waits.load(Ordering::Relaxed) != line {
-            self.mark.store((sequence + 1) & SEQUENCE, Ordering::Relaxed);
+            self.mark
+                .store((sequence + 1) & SEQUENCE, Ordering::Relaxed);
             // Release: the odd number is seen before the new line; pairs with the Acquire fence
             // in `read`, which stands between the line and the second look at the number.
             fence(Ordering::Release);
@@ -145,8 +149,16 @@ mod models {
             let slot = Arc::new(WaitSlot::new(0, Name::NONE, one));
             let s = slot.clone();
             let poller = loom::thread::spawn(move || {
-                s.write(WaitSite { location: one, kind: Kind::Sleep, resource: 1 });
-                s.write(WaitSite { location: two, kind: Kind::Lock, resource: 2 });
+                s.write(WaitSite {
+                    location: one,
+                    kind: Kind::Sleep,
+                    resource: 1,
+                });
+                s.write(WaitSite {
+                    location: two,
+                    kind: Kind::Lock,
+                    resource: 2,
+                });
             });
             if let Some(Some(site)) = slot.try_read() {
                 let expected = if site.location == one { 1 } else { 2 };

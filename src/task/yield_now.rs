@@ -34,7 +34,11 @@ use crate::task::raw;
 /// ```
 #[track_caller]
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false, location: Location::caller(), _pinned: PhantomPinned }
+    YieldNow {
+        yielded: false,
+        location: Location::caller(),
+        _pinned: PhantomPinned,
+    }
 }
 
 pin_project_lite::pin_project! {

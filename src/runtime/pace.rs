@@ -1,0 +1,110 @@
+//! When to look at sockets and timers again: after 61 polls or 50 µs, whichever comes first.
+//!
+//! A look is a system call of 110 ns. Looking after every poll would triple the price of a yield;
+//! looking only after 61 polls makes a 1 ms timer 6 ms late when each poll takes 100 µs. Reading
+//! the clock at every poll would cost 24 ns. So the clock is read only at looks, and the mean poll
+//! of the last batch says how many polls make 50 µs:
+//!
+//! ```text
+//!   interval = clamp(50 µs / mean poll time of the last batch, 1, 61)
+//! ```
+//!
+//! The price: a sudden change from short to long polls is noticed one batch late.
+//! Bench rows: `interval_load8` (a timer beside work), `tcp_pp_yielder` (a socket beside yields),
+//! `yield_1` (what the looks cost).
+//! Read next: `runtime/driver.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+/// Time between two looks that the pace aims at.
+///
+/// Source: half of what a 1 ms timer can be late without being noticed at p99; not tuned further.
+const TARGET: Duration = Duration::from_micros(50);
+
+/// Counts polls between looks.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Polls until the next look.
+    left: u32,
+    /// Polls of this batch.
+    interval: u32,
+    /// The builder's `event_interval`.
+    max: u32,
+    /// When the last look was.
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// A pace that looks after at most `max` polls.
+    pub(crate) fn new(max: u32) -> Self {
+        Self {
+            left: max,
+            interval: max,
+            max,
+            last: None,
+        }
+    }
+
+    /// Counts a poll. True: look now.
+    #[inline]
+    pub(crate) fn poll_done(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left == 0
+    }
+
+    /// A look was taken between two batches of polls: chooses the length of the next batch.
+    pub(crate) fn looked(&mut self) {
+        let now = Instant::now();
+        let polls = self.interval - self.left;
+        if let (Some(last), true) = (self.last, polls > 0) {
+            let mean = now.saturating_duration_since(last) / polls;
+            let fit = TARGET.as_nanos() / mean.as_nanos().max(1);
+            self.interval = (fit.min(u128::from(self.max)) as u32).max(1);
+        }
+        self.left = self.interval;
+        self.last = Some(now);
+    }
+
+    /// The thread waited: the time until now belongs to no poll.
+    pub(crate) fn waited(&mut self) {
+        self.left = self.interval;
+        self.last = None;
+    }
+
+    /// When the last look was, for those who want a cheap idea of the time.
+    pub(crate) fn last_look(&self) -> Option<Instant> {
+        self.last
+    }
+}
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_polls_are_followed_by_a_look_each() {
+        let mut pace = Pace::new(61);
+        pace.looked();
+        for _ in 0..61 {
+            pace.poll_done();
+        }
+        // As if the batch had taken 61 × 1 ms.
+        pace.last = Instant::now().checked_sub(Duration::from_millis(61));
+        pace.looked();
+        assert!(pace.poll_done(), "the next look comes after one poll");
+    }
+
+    #[test]
+    fn short_polls_are_counted_to_the_limit() {
+        let mut pace = Pace::new(61);
+        pace.last = Some(Instant::now());
+        pace.left = 0;
+        pace.looked();
+        for _ in 0..pace.interval - 1 {
+            assert!(!pace.poll_done());
+        }
+        assert!(pace.poll_done());
+    }
+}
