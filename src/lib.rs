@@ -5,8 +5,7 @@ compile_error!(
     "trefoil runs on Linux only: it is built on epoll, signalfd's older cousin the self-pipe, and pidfd"
 );
 
-#[macro_use]
-mod macros;
+pub mod macros;
 
 pub mod io;
 pub mod net;
@@ -22,3 +21,4 @@ mod shim;
 mod sys;
 
 pub use task::spawn::spawn;
+pub use trefoil_macros::{main, test};
