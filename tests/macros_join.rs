@@ -26,14 +26,21 @@ fn at_poll<T>(n: usize, value: T) -> impl Future<Output = T> {
     let mut value = Some(value);
     poll_fn(move |_| {
         left -= 1;
-        if left == 0 { Poll::Ready(value.take().unwrap()) } else { Poll::Pending }
+        if left == 0 {
+            Poll::Ready(value.take().unwrap())
+        } else {
+            Poll::Pending
+        }
     })
 }
 
 #[test]
 fn outputs_come_in_the_written_order() {
     run(async {
-        assert_eq!(rt::join!(at_poll(3, 'a'), at_poll(1, 2), at_poll(2, "c")), ('a', 2, "c"));
+        assert_eq!(
+            rt::join!(at_poll(3, 'a'), at_poll(1, 2), at_poll(2, "c")),
+            ('a', 2, "c")
+        );
         assert_eq!(rt::join!(biased; at_poll(2, 1), at_poll(1, 2),), (1, 2));
     });
 }
@@ -93,7 +100,11 @@ fn polled(biased: bool) -> String {
         poll_fn(move |_| {
             log.borrow_mut().push(name);
             left -= 1;
-            if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+            if left == 0 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
     };
     run(async {
@@ -155,7 +166,7 @@ fn temporaries_of_the_expressions_live_as_long_as_the_futures() {
 #[test]
 fn many_futures_stay_below_the_default_recursion_limit() {
     let sum = run(async {
-        let (a, .., z) = rt::join!(
+        let (a, .., z) = rt::join! {
             ready(1), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()),
             ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()),
             ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()),
@@ -168,7 +179,7 @@ fn many_futures_stay_below_the_default_recursion_limit() {
             ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()),
             ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()),
             ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(()), ready(2),
-        );
+        };
         a + z
     });
     assert_eq!(sum, 3);

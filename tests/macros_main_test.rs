@@ -10,7 +10,9 @@ mod elsewhere {
 
 /// True on the thread that libtest gave the running test.
 fn on_the_tests_thread(name: &str) -> bool {
-    std::thread::current().name().is_some_and(|thread| thread == name || thread == "main")
+    std::thread::current()
+        .name()
+        .is_some_and(|thread| thread == name || thread == "main")
 }
 
 #[rt::test]
@@ -23,10 +25,13 @@ async fn empty_brackets_are_fine() {}
 
 #[rt::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_threads() {
-    assert!(on_the_tests_thread("many_threads"), "the body itself is no task");
+    assert!(
+        on_the_tests_thread("many_threads"),
+        "the body itself is no task"
+    );
 }
 
-#[rt::test(flavor = "multi_thread", worker_threads = 0x1_usize,)]
+#[rt::test(flavor = "multi_thread", worker_threads = 0x1_usize)]
 async fn numbers_may_be_written_in_every_way() {}
 
 #[rt::test(flavor = "current_thread", start_paused = true)]
@@ -109,7 +114,7 @@ macro_rules! main_like {
     };
 }
 
-main_like!(pub written_by_a_macro, 1, { 11 });
+main_like!(pub(crate) written_by_a_macro, 1, { 11 });
 
 #[rt::main(flavor = "current_thread")]
 async fn with_inner_attributes() -> u32 {

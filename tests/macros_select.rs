@@ -25,7 +25,11 @@ fn at_poll<T>(n: usize, value: T) -> impl Future<Output = T> {
     let mut value = Some(value);
     poll_fn(move |_| {
         left -= 1;
-        if left == 0 { Poll::Ready(value.take().unwrap()) } else { Poll::Pending }
+        if left == 0 {
+            Poll::Ready(value.take().unwrap())
+        } else {
+            Poll::Pending
+        }
     })
 }
 
@@ -174,7 +178,9 @@ fn the_futures_are_gone_before_the_handler_runs() {
             let logs = Logs(&log, name);
             async move {
                 let _logs = logs;
-                if name == "loser" { pending().await }
+                if name == "loser" {
+                    pending().await
+                }
             }
         };
         rt::select! {
@@ -234,7 +240,9 @@ fn expressions_belong_to_the_enclosing_function_too() {
         rt::select! { n = failed? => Ok(n) }
     }
     assert_eq!(run(question_mark()), Err(String::from("early")));
-    let n = run(async { rt::select! { n = at_poll(2, ready(3)).await => n } });
+    let n = run(async {
+        rt::select! { n = at_poll(2, ready(3)).await => n }
+    });
     assert_eq!(n, 3);
 }
 
@@ -275,7 +283,12 @@ fn anything_that_can_be_awaited_is_a_branch() {
             ready(8)
         }
     }
-    assert_eq!(run(async { rt::select! { n = Later => n } }), 8);
+    assert_eq!(
+        run(async {
+            rt::select! { n = Later => n }
+        }),
+        8
+    );
 }
 
 #[test]
@@ -390,7 +403,9 @@ fn branches_take_no_more_room_than_their_futures() {
         at_poll(2, ()).await;
         bytes.len()
     };
-    let future = async move { rt::select! { n = big() => n, n = big() => n } };
+    let future = async move {
+        rt::select! { n = big() => n, n = big() => n }
+    };
     let size = size_of_val(&future);
     assert!(size < 2 * size_of_val(&big()) + 256, "{size} bytes");
     assert_eq!(run(future), 1024);

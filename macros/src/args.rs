@@ -55,8 +55,14 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> Result<Args, E
     let arguments = split(tokens)?;
     for (position, argument) in arguments.iter().enumerate() {
         let key = argument.key.to_string();
-        if arguments[..position].iter().any(|earlier| earlier.key.to_string() == key) {
-            return Err(at(&argument.key, format!("`{key}` is given twice; remove one of them")));
+        if arguments[..position]
+            .iter()
+            .any(|earlier| earlier.key.to_string() == key)
+        {
+            return Err(at(
+                &argument.key,
+                format!("`{key}` is given twice; remove one of them"),
+            ));
         }
     }
 
@@ -89,7 +95,10 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> Result<Args, E
                     "flavour" => "it is spelled `flavor`".to_owned(),
                     _ => format!("there are {KEYS}"),
                 };
-                return Err(at(&key, format!("no argument has the name `{unknown}`; {hint}")));
+                return Err(at(
+                    &key,
+                    format!("no argument has the name `{unknown}`; {hint}"),
+                ));
             }
         }
     }
@@ -115,7 +124,12 @@ fn split(tokens: TokenStream) -> Result<Vec<Argument>, Error> {
             let text = format!("a name was expected here; write `key = value` with one of {KEYS}");
             return Err(Error::new(token.span(), text));
         };
-        let missing = || at(key, format!("`{key}` has no value; write `{key} = {}`", example(key)));
+        let missing = || {
+            at(
+                key,
+                format!("`{key}` has no value; write `{key} = {}`", example(key)),
+            )
+        };
         match tokens.next() {
             Some(TokenTree::Punct(equals))
                 if equals.as_char() == '=' && equals.spacing() == Spacing::Alone => {}
@@ -131,7 +145,10 @@ fn split(tokens: TokenStream) -> Result<Vec<Argument>, Error> {
             Some(TokenTree::Punct(comma)) if comma.as_char() == ',' => {}
             Some(_) => return Err(wrong_value(key)),
         }
-        arguments.push(Argument { key: key.clone(), value });
+        arguments.push(Argument {
+            key: key.clone(),
+            value,
+        });
     }
     Ok(arguments)
 }
@@ -167,14 +184,19 @@ fn flavor(key: &Ident, value: &TokenTree) -> Result<Flavor, Error> {
                 }
                 _ => "use `\"current_thread\"`, `\"multi_thread\"` or `\"local\"`",
             };
-            Err(at(key, format!("no flavor has the name `{unknown}`; {hint}")))
+            Err(at(
+                key,
+                format!("no flavor has the name `{unknown}`; {hint}"),
+            ))
         }
     }
 }
 
 /// An integer from 1, without its suffix.
 fn count(key: &Ident, value: &TokenTree) -> Result<Literal, Error> {
-    let TokenTree::Literal(literal) = value else { return Err(wrong_value(key)) };
+    let TokenTree::Literal(literal) = value else {
+        return Err(wrong_value(key));
+    };
     let written = literal.to_string().replace('_', "");
     let plain = written.strip_suffix("usize").unwrap_or(&written);
     let number = match plain.get(..2) {
@@ -207,13 +229,18 @@ fn boolean(key: &Ident, value: &TokenTree) -> Result<Ident, Error> {
 /// A string literal and what stands between its quotes (escapes are left alone: neither a
 /// flavour nor a path has any, and the name is passed on as the literal it is).
 fn string(key: &Ident, value: &TokenTree) -> Result<(Literal, String), Error> {
-    let TokenTree::Literal(literal) = value else { return Err(wrong_value(key)) };
+    let TokenTree::Literal(literal) = value else {
+        return Err(wrong_value(key));
+    };
     let written = literal.to_string();
     let bare = match written.strip_prefix('r') {
         Some(raw) => raw.trim_matches('#'),
         None => written.as_str(),
     };
-    match bare.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    match bare
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         Some(text) => Ok((literal.clone(), text.to_owned())),
         None => Err(wrong_value(key)),
     }
@@ -222,11 +249,22 @@ fn string(key: &Ident, value: &TokenTree) -> Result<(Literal, String), Error> {
 /// A path, as the tokens it consists of.
 fn path(key: &Ident, value: &TokenTree) -> Result<TokenStream, Error> {
     let (literal, text) = string(key, value)?;
-    let not_a_path = || at(key, format!("`{text}` is not a path; write `{key} = {}`", example(key)));
-    let words = text.strip_prefix("::").unwrap_or(&text).split("::").map(str::trim);
+    let not_a_path = || {
+        at(
+            key,
+            format!("`{text}` is not a path; write `{key} = {}`", example(key)),
+        )
+    };
+    let words = text
+        .strip_prefix("::")
+        .unwrap_or(&text)
+        .split("::")
+        .map(str::trim);
     let is_word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().is_some_and(|first| first == '_' || first.is_alphabetic())
+        letters
+            .next()
+            .is_some_and(|first| first == '_' || first.is_alphabetic())
             && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
     };
     if !words.clone().all(is_word) {
@@ -271,9 +309,17 @@ fn wrong_value(key: &Ident) -> Error {
         "crate" => "a path in a string literal",
         "worker_threads" => "an integer literal",
         "start_paused" => "`true` or `false`",
-        unknown => return at(key, format!("no argument has the name `{unknown}`; there are {KEYS}")),
+        unknown => {
+            return at(
+                key,
+                format!("no argument has the name `{unknown}`; there are {KEYS}"),
+            );
+        }
     };
-    at(key, format!("`{key}` is {kind}; write `{key} = {}`", example(key)))
+    at(
+        key,
+        format!("`{key}` is {kind}; write `{key} = {}`", example(key)),
+    )
 }
 
 /// An error at a key.

@@ -19,7 +19,10 @@ pub(crate) struct Error {
 impl Error {
     /// An error at `span`.
     pub(crate) fn new(span: Span, text: impl Into<String>) -> Self {
-        Self { span, text: text.into() }
+        Self {
+            span,
+            text: text.into(),
+        }
     }
 
     /// The call of `compile_error!` that shows it.

@@ -79,7 +79,11 @@ fn check(attribute: Attribute, function: &Function) -> Result<(), Error> {
             Err(Error::new(function.arguments.span(), text))
         }
         Attribute::Test => {
-            match function.attributes.iter().find(|attribute| is_standard_test(attribute)) {
+            match function
+                .attributes
+                .iter()
+                .find(|attribute| is_standard_test(attribute))
+            {
                 Some(second) => {
                     let text = "a second `test` attribute would run the test twice; remove one";
                     Err(Error::new(second.span(), text))
@@ -93,7 +97,11 @@ fn check(attribute: Attribute, function: &Function) -> Result<(), Error> {
 
 /// True for `#[test]`, however it is spelled.
 fn is_standard_test(attribute: &Group) -> bool {
-    let path: String = attribute.stream().into_iter().map(|token| token.to_string()).collect();
+    let path: String = attribute
+        .stream()
+        .into_iter()
+        .map(|token| token.to_string())
+        .collect();
     matches!(
         path.trim_start_matches("::"),
         "test" | "core::prelude::v1::test" | "std::prelude::v1::test"
@@ -157,7 +165,10 @@ fn builder(root: &str, args: &Args) -> TokenStream {
     }));
     let mut call = |method: &str, argument: TokenTree| {
         tokens.extend(code(method));
-        tokens.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, argument.into()))]);
+        tokens.extend([TokenTree::from(Group::new(
+            Delimiter::Parenthesis,
+            argument.into(),
+        ))]);
     };
     if let Some(workers) = &args.worker_threads {
         call(".worker_threads", workers.clone().into());

@@ -42,7 +42,12 @@ pub(crate) fn parse(item: TokenStream) -> Result<Function, Error> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     let body = match tokens.pop().map(braces) {
         Some(Some(body)) => body,
-        _ => return Err(Error::new(Span::call_site(), "this attribute is for an `async fn`")),
+        _ => {
+            return Err(Error::new(
+                Span::call_site(),
+                "this attribute is for an `async fn`",
+            ));
+        }
     };
     let mut tokens = tokens.into_iter().peekable();
     let mut attributes = Vec::new();
@@ -60,7 +65,10 @@ pub(crate) fn parse(item: TokenStream) -> Result<Function, Error> {
             Some(token) if is_word(&token, "fn") => break token,
             Some(token) => before.push(token),
             None => {
-                return Err(Error::new(Span::call_site(), "this attribute is for an `async fn`"));
+                return Err(Error::new(
+                    Span::call_site(),
+                    "this attribute is for an `async fn`",
+                ));
             }
         }
     };
@@ -105,13 +113,19 @@ pub(crate) fn parse(item: TokenStream) -> Result<Function, Error> {
 
 /// The braces that `token` is, or that it wraps (a `$body:block` of `macro_rules`).
 fn braces(token: TokenTree) -> Option<Group> {
-    let TokenTree::Group(group) = token else { return None };
+    let TokenTree::Group(group) = token else {
+        return None;
+    };
     match group.delimiter() {
         Delimiter::Brace => Some(group),
         Delimiter::None => {
             let mut inner = group.stream().into_iter();
             let only = inner.next()?;
-            if inner.next().is_some() { None } else { braces(only) }
+            if inner.next().is_some() {
+                None
+            } else {
+                braces(only)
+            }
         }
         _ => None,
     }
@@ -146,8 +160,13 @@ fn arguments_at(tokens: &[TokenTree]) -> Option<usize> {
 /// The first only: joining it with the last is not stable (`proc_macro_span`).
 fn last_statement(body: &Group) -> Span {
     let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
-    let Some((_, before)) = tokens.split_last() else { return body.span() };
-    let start = before.iter().rposition(|token| is_punct(token, ';')).map_or(0, |at| at + 1);
+    let Some((_, before)) = tokens.split_last() else {
+        return body.span();
+    };
+    let start = before
+        .iter()
+        .rposition(|token| is_punct(token, ';'))
+        .map_or(0, |at| at + 1);
     tokens[start].span()
 }
 

@@ -58,16 +58,27 @@ pub struct Turns {
 impl Turns {
     /// Each poll begins one further.
     pub fn rotate(futures: usize) -> Self {
-        Self { futures, first: 0, step: 1 }
+        Self {
+            futures,
+            first: 0,
+            step: 1,
+        }
     }
 
     /// Each poll begins with the first.
     pub fn stay(futures: usize) -> Self {
-        Self { futures, first: 0, step: 0 }
+        Self {
+            futures,
+            first: 0,
+            step: 0,
+        }
     }
 
     /// The index of the future that this poll begins with.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, and is no iterator")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends, and is no iterator"
+    )]
     pub fn next(&mut self) -> usize {
         let first = self.first;
         self.first += self.step;
@@ -98,7 +109,9 @@ pin_project! {
 
 /// Wraps what can be awaited.
 pub fn maybe_done<I: IntoFuture>(value: I) -> MaybeDone<I::IntoFuture> {
-    MaybeDone::Running { future: value.into_future() }
+    MaybeDone::Running {
+        future: value.into_future(),
+    }
 }
 
 impl<F: Future> MaybeDone<F> {
