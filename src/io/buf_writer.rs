@@ -1,1 +1,216 @@
-//! (being written)
+//! `BufWriter`: few large writes instead of many small ones.
+//!
+//! ```text
+//!   ├── written on ──┼──── held ────┼──── free ────┤
+//!   0             written         len           capacity
+//! ```
+//!
+//! Bytes are held until the buffer is full, or until a flush. They go on in the order they came:
+//! whatever goes past the buffer waits until the buffer is empty.
+//!
+//! A drop does not write: it could not wait. Call `flush` or `shutdown`.
+//! Read next: `io/copy.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use crate::io::async_buf_read::AsyncBufRead;
+use crate::io::async_read::AsyncRead;
+use crate::io::async_write::AsyncWrite;
+use crate::io::buf_reader::DEFAULT_CAPACITY_BYTES;
+use crate::io::read_buf::ReadBuf;
+use crate::io::write::poll_write_some;
+
+pin_project! {
+    /// A writer with a buffer.
+    ///
+    /// What is in the buffer is lost when it is dropped; flush it first.
+    ///
+    /// ```
+    /// # use trefoil as rt;
+    /// use rt::io::{AsyncWriteExt, BufWriter};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let mut writer = BufWriter::new(Vec::new());
+    /// writer.write_all(b"hello").await?;
+    /// assert!(writer.get_ref().is_empty());
+    /// writer.flush().await?;
+    /// assert_eq!(writer.into_inner(), b"hello");
+    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// ```
+    pub struct BufWriter<W> {
+        #[pin]
+        stream: W,
+        // Never longer than `capacity`.
+        buffer: Vec<u8>,
+        // Bytes at its front that the stream has already.
+        written: usize,
+        // What the user asked for; a `Vec` may have more.
+        capacity: usize,
+    }
+}
+
+impl<W: AsyncWrite> BufWriter<W> {
+    /// With a buffer of 8 KiB.
+    pub fn new(stream: W) -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY_BYTES, stream)
+    }
+
+    /// With a buffer of `capacity` bytes; with 0 everything goes straight to the stream.
+    pub fn with_capacity(capacity: usize, stream: W) -> Self {
+        Self {
+            stream,
+            buffer: Vec::with_capacity(capacity),
+            written: 0,
+            capacity,
+        }
+    }
+
+    /// Empties the buffer into the stream. What it took is not offered again, also when a later
+    /// write fails or has to wait.
+    fn poll_empty(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut me = self.project();
+        while *me.written < me.buffer.len() {
+            let held = &me.buffer[*me.written..];
+            *me.written += ready!(poll_write_some(me.stream.as_mut(), cx, held))?;
+        }
+        me.buffer.clear();
+        *me.written = 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<W> BufWriter<W> {
+    /// The stream behind.
+    pub fn get_ref(&self) -> &W {
+        &self.stream
+    }
+
+    /// The stream behind. What is written to it directly overtakes the buffer.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.stream
+    }
+
+    /// The stream behind, pinned. What is written to it directly overtakes the buffer.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut W> {
+        self.project().stream
+    }
+
+    /// Gives the stream back; what is in the buffer is lost.
+    pub fn into_inner(self) -> W {
+        self.stream
+    }
+
+    /// What is in the buffer, not yet written on.
+    pub fn buffer(&self) -> &[u8] {
+        &self.buffer[self.written..]
+    }
+}
+
+impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.buffer.len() + bytes.len() > self.capacity {
+            ready!(self.as_mut().poll_empty(cx))?;
+        }
+        let me = self.project();
+        if bytes.len() >= *me.capacity {
+            // A way through the buffer would cost a copy and save no write.
+            me.stream.poll_write(cx, bytes)
+        } else {
+            me.buffer.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_empty(cx))?;
+        self.get_pin_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_empty(cx))?;
+        self.get_pin_mut().poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let total = slices
+            .iter()
+            .fold(0, |sum: usize, slice| sum.saturating_add(slice.len()));
+        if total > self.capacity - self.buffer.len() {
+            ready!(self.as_mut().poll_empty(cx))?;
+        }
+        let me = self.project();
+        if total >= *me.capacity && me.stream.is_write_vectored() {
+            return me.stream.poll_write_vectored(cx, slices);
+        }
+        let mut slices = slices.iter().filter(|slice| !slice.is_empty());
+        let mut taken = 0;
+        // A large first slice goes straight on (the buffer is empty then: nothing this large fits
+        // beside what it held); a large later one waits for the next call.
+        let first = match slices.next() {
+            None => return Poll::Ready(Ok(0)),
+            Some(first) if first.len() >= *me.capacity => return me.stream.poll_write(cx, first),
+            Some(first) => first,
+        };
+        for slice in std::iter::once(first).chain(slices) {
+            if me.buffer.len() + slice.len() > *me.capacity {
+                break;
+            }
+            me.buffer.extend_from_slice(slice);
+            taken += slice.len();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    /// True: several small slices are one copy into the buffer.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+/// Straight from the stream.
+impl<S: AsyncRead> AsyncRead for BufWriter<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.get_pin_mut().poll_read(cx, buf)
+    }
+}
+
+/// Straight from the stream.
+impl<S: AsyncBufRead> AsyncBufRead for BufWriter<S> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_pin_mut().poll_fill_buf(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_pin_mut().consume(n);
+    }
+}
+
+impl<W: fmt::Debug> fmt::Debug for BufWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufWriter")
+            .field("stream", &self.stream)
+            .field("held", &self.buffer().len())
+            .field("capacity", &self.capacity)
+            .finish()
+    }
+}
