@@ -19,5 +19,6 @@ pub(crate) mod worker;
 
 pub use builder::Builder;
 pub use context::TryCurrentError;
+pub use metrics::RuntimeMetrics;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
 pub use runtime::{EnterGuard, Runtime};

@@ -89,8 +89,17 @@ impl<T> JoinHandle<T> {
         self.task.id()
     }
 
-    /// Replaces the waker that is told of the task's end.
-    fn leave_waker(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Takes the output of a task that has ended, once.
+    #[track_caller]
+    pub(crate) fn take_output(&mut self) -> Result<T, JoinError> {
+        assert!(self.task.state().is_complete(), "JoinHandle: taken before the task's end");
+        // SAFETY: this is the join handle, the task is complete, and its output is a `T` (`new`).
+        let output = unsafe { self.task.take_output() };
+        output.expect("JoinHandle: polled again after it gave its output")
+    }
+
+    /// Replaces the waker that is told of the task's end; `Ready` when it has ended already.
+    pub(crate) fn leave_waker(&self, cx: &Context<'_>) -> Poll<()> {
         let state = self.task.state();
         if state.has_join_waker() {
             // SAFETY: this is the join handle, and the flag is set: we only read.
@@ -127,7 +136,7 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     #[track_caller]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let spent = ready!(budget::spend(cx));
         if !self.task.state().is_complete() && self.leave_waker(cx).is_pending() {
             wait_site::leave(
@@ -138,9 +147,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         spent.made_progress();
-        // SAFETY: this is the join handle, the task is complete, and its output is a `T` (`new`).
-        let output = unsafe { self.task.take_output() };
-        Poll::Ready(output.expect("JoinHandle: polled again after it gave its output"))
+        Poll::Ready(self.take_output())
     }
 }
 
