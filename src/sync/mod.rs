@@ -7,6 +7,7 @@ pub(crate) mod semaphore_owned;
 pub(crate) mod semaphore_permit;
 
 pub(crate) mod mutex;
+pub(crate) mod mutex_mapped;
 pub(crate) mod mutex_owned;
 
 pub(crate) mod notify;
@@ -20,12 +21,17 @@ pub mod oneshot;
 pub mod mpsc;
 pub(crate) mod mpsc_queue;
 
+pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
+pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
+pub use crate::sync::mutex_owned::OwnedMutexGuard;
 pub use crate::sync::semaphore::{AcquireError, Semaphore, TryAcquireError};
 pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
 pub use crate::sync::semaphore_permit::SemaphorePermit;
 
 /// The futures that the methods of this chapter return.
 pub mod futures {
+    pub use crate::sync::mutex::Lock;
+    pub use crate::sync::mutex_owned::LockOwned;
     pub use crate::sync::semaphore_owned::AcquireOwned;
     pub use crate::sync::semaphore_permit::Acquire;
 }
