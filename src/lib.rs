@@ -20,5 +20,6 @@ mod reactor;
 mod shim;
 mod sys;
 
+pub use runtime::dump::{Dump, dump};
 pub use task::spawn::spawn;
 pub use trefoil_macros::{main, test};

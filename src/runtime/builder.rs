@@ -6,9 +6,10 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::parts::lanes;
 use crate::runtime::blocking::Blocking;
 use crate::runtime::config::{
     BLOCKING_THREADS, Config, EVENT_INTERVAL, EVENTS_PER_TURN, GLOBAL_QUEUE_INTERVAL, KEEP_ALIVE,
@@ -325,6 +326,8 @@ impl Builder {
             scheduler,
             id: next_id(),
         }));
+        let weak: Weak<Shared> = Arc::downgrade(&handle.0);
+        lanes::register(weak);
         if self.kind == Kind::MultiThread {
             multi_thread::launch(&handle)?;
         }

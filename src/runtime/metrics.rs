@@ -30,7 +30,9 @@ impl Handle {
     /// The runtime's counters.
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
-        RuntimeMetrics { handle: self.clone() }
+        RuntimeMetrics {
+            handle: self.clone(),
+        }
     }
 }
 
@@ -49,7 +51,10 @@ impl RuntimeMetrics {
         let workers = &self.handle.0.counters.workers;
         match workers.get(worker) {
             Some(counters) => counters,
-            None => panic!("RuntimeMetrics: worker {worker} of {}; count from 0", workers.len()),
+            None => panic!(
+                "RuntimeMetrics: worker {worker} of {}; count from 0",
+                workers.len()
+            ),
         }
     }
 

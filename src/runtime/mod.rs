@@ -17,8 +17,9 @@ pub(crate) mod park;
 pub(crate) mod runtime;
 pub(crate) mod worker;
 
+pub use crate::parts::lanes::{LaneReport, TaskReport, TaskState, WaitReport, WorkerReport};
 pub use builder::Builder;
 pub use context::TryCurrentError;
-pub use metrics::RuntimeMetrics;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
+pub use metrics::RuntimeMetrics;
 pub use runtime::{EnterGuard, Runtime};

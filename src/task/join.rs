@@ -92,7 +92,10 @@ impl<T> JoinHandle<T> {
     /// Takes the output of a task that has ended, once.
     #[track_caller]
     pub(crate) fn take_output(&mut self) -> Result<T, JoinError> {
-        assert!(self.task.state().is_complete(), "JoinHandle: taken before the task's end");
+        assert!(
+            self.task.state().is_complete(),
+            "JoinHandle: taken before the task's end"
+        );
         // SAFETY: this is the join handle, the task is complete, and its output is a `T` (`new`).
         let output = unsafe { self.task.take_output() };
         output.expect("JoinHandle: polled again after it gave its output")

@@ -104,7 +104,10 @@ impl<T> JoinSet<T> {
     /// An empty set.
     #[must_use]
     pub fn new() -> Self {
-        Self { handles: Slab::new(), ended: Arc::default() }
+        Self {
+            handles: Slab::new(),
+            ended: Arc::default(),
+        }
     }
 
     /// How many tasks are in the set: those that run, and those whose output was not taken.
@@ -175,7 +178,10 @@ impl<T: 'static> JoinSet<T> {
     pub(crate) fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort = handle.abort_handle();
         let key = self.handles.insert(handle);
-        let entry = Arc::new(Entry { key, ended: Arc::clone(&self.ended) });
+        let entry = Arc::new(Entry {
+            key,
+            ended: Arc::clone(&self.ended),
+        });
         let waker = waker_ref(&entry);
         let handle = self.handles.get(key).expect("inserted above");
         if handle.leave_waker(&Context::from_waker(&waker)).is_ready() {
@@ -193,7 +199,11 @@ impl<T: 'static> JoinSet<T> {
     /// Nothing is lost when the future is dropped: a task that ended meanwhile stays in the set.
     #[track_caller]
     pub fn join_next(&mut self) -> JoinNext<'_, T> {
-        JoinNext { set: self, location: Location::caller(), _pinned: PhantomPinned }
+        JoinNext {
+            set: self,
+            location: Location::caller(),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// [`join_next`](Self::join_next) with the task's id. A failed task's id is in its error.
@@ -203,19 +213,28 @@ impl<T: 'static> JoinSet<T> {
     /// As [`join_next`](Self::join_next).
     #[track_caller]
     pub fn join_next_with_id(&mut self) -> JoinNextWithId<'_, T> {
-        JoinNextWithId { set: self, location: Location::caller(), _pinned: PhantomPinned }
+        JoinNextWithId {
+            set: self,
+            location: Location::caller(),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// The output of a task that has ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.try_join_next_with_id().map(|result| result.map(|(_, output)| output))
+        self.try_join_next_with_id()
+            .map(|result| result.map(|(_, output)| output))
     }
 
     /// [`try_join_next`](Self::try_join_next) with the task's id.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         loop {
             let key = {
-                let mut state = self.ended.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self
+                    .ended
+                    .state
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 state.ready.pop_front()?
             };
             if let Some(result) = self.take(key) {
@@ -227,7 +246,8 @@ impl<T: 'static> JoinSet<T> {
     /// The form of [`join_next`](Self::join_next) for hand-written futures: `Ready(None)` means
     /// that the set is empty.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        self.poll_join_next_with_id(cx).map(|o| o.map(|result| result.map(|(_, output)| output)))
+        self.poll_join_next_with_id(cx)
+            .map(|o| o.map(|result| result.map(|(_, output)| output)))
     }
 
     /// [`poll_join_next`](Self::poll_join_next) with the task's id.
@@ -241,12 +261,26 @@ impl<T: 'static> JoinSet<T> {
         let spent = ready!(budget::spend(cx));
         loop {
             let (key, old) = {
-                let mut state = self.ended.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self
+                    .ended
+                    .state
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 match state.ready.pop_front() {
                     Some(key) => (Some(key), None),
                     None => {
-                        let known = state.waiting.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
-                        (None, if known { None } else { state.waiting.replace(cx.waker().clone()) })
+                        let known = state
+                            .waiting
+                            .as_ref()
+                            .is_some_and(|w| w.will_wake(cx.waker()));
+                        (
+                            None,
+                            if known {
+                                None
+                            } else {
+                                state.waiting.replace(cx.waker().clone())
+                            },
+                        )
                     }
                 }
             };
@@ -288,7 +322,12 @@ impl<T: 'static> JoinSet<T> {
     #[track_caller]
     pub fn shutdown(&mut self) -> Shutdown<'_, T> {
         let location = Location::caller();
-        Shutdown { set: self, begun: false, location, _pinned: PhantomPinned }
+        Shutdown {
+            set: self,
+            begun: false,
+            location,
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Waits for all tasks and gives their outputs, in the order in which they ended.
@@ -304,7 +343,12 @@ impl<T: 'static> JoinSet<T> {
     pub fn join_all(self) -> JoinAll<T> {
         let location = Location::caller();
         let outputs = Vec::with_capacity(self.len());
-        JoinAll { set: self, outputs, location, _pinned: PhantomPinned }
+        JoinAll {
+            set: self,
+            outputs,
+            location,
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Leaves the mark of a wait for this set.
