@@ -18,5 +18,11 @@ pub use error::JoinError;
 pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};
 pub use set::JoinSet;
+pub use local_key::{AccessError, LocalKey};
 pub use spawn::{block_in_place, id, spawn, spawn_blocking, try_id};
 pub use yield_now::{YieldNow, yield_now};
+
+/// The futures that the types of this module return.
+pub mod futures {
+    pub use crate::task::local_key::TaskLocalFuture;
+}
