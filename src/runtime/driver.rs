@@ -4,7 +4,8 @@
 //!   turn(wait):  1. may it wait? ask all wheels for the next deadline
 //!                2. epoll_wait: until an event, that deadline, or an unpark
 //!                3. each event: look its fd up, mark it ready, collect wakers; wake them
-//!                4. fire the timers that are due; wake them
+//!                4. a byte in the pipe of the signals? find out which have come
+//!                5. fire the timers that are due; wake them
 //! ```
 //!
 //! The driver belongs to no thread. Whoever has nothing better to do takes the right to turn it
@@ -14,10 +15,12 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::reactor::poller::{Reactor, Turn};
+use crate::reactor::readiness::Readiness;
+use crate::signal::registry;
 use crate::time::clock::Clock;
 use crate::time::timer::Timer;
 
@@ -33,6 +36,10 @@ pub(crate) struct Driver {
     io_enabled: bool,
     /// `Builder::enable_time` was called.
     time_enabled: bool,
+    /// Is there a byte in the pipe of the signals? Set at the first `signal` in this runtime.
+    signals: OnceLock<Arc<Readiness>>,
+    /// Held by the one who sets `signals`: epoll takes the pipe only once.
+    signals_setter: Mutex<()>,
 }
 
 /// What a driver is made of.
@@ -79,6 +86,8 @@ impl Driver {
             clock,
             io_enabled: options.io,
             time_enabled: options.time,
+            signals: OnceLock::new(),
+            signals_setter: Mutex::new(()),
         })
     }
 
@@ -90,6 +99,25 @@ impl Driver {
             panic!("{what}: this runtime has no I/O; call Builder::enable_io or enable_all");
         }
         &self.reactor
+    }
+
+    /// Sees to it that this driver serves signals; panics at the caller's line without I/O.
+    ///
+    /// # Errors
+    ///
+    /// When there is no pipe and none can be made; what `epoll_ctl(2)` says.
+    #[track_caller]
+    pub(crate) fn watch_signals(&self, what: &str) -> io::Result<()> {
+        let reactor = self.io(what);
+        let _only_one = self
+            .signals_setter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.signals.get().is_none() {
+            let (_key, readiness) = reactor.watch(registry::pipe()?)?;
+            let _was_none = self.signals.set(readiness);
+        }
+        Ok(())
     }
 
     /// The timers; panics at the caller's line when time is not enabled.
@@ -136,6 +164,11 @@ impl Driver {
         if let Err(error) = turn.turn(limit) {
             // epoll_wait(2) fails only for a bad descriptor or address: nothing can be done.
             panic!("driver: waiting for events failed: {error}");
+        }
+        if let Some(pipe) = self.signals.get()
+            && pipe.take_readable()
+        {
+            registry::drain();
         }
     }
 

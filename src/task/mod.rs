@@ -17,8 +17,8 @@ pub use builder::Builder;
 pub use error::JoinError;
 pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};
-pub use set::JoinSet;
 pub use local_key::{AccessError, LocalKey};
+pub use set::JoinSet;
 pub use spawn::{block_in_place, id, spawn, spawn_blocking, try_id};
 pub use yield_now::{YieldNow, yield_now};
 
