@@ -118,9 +118,8 @@ pub(crate) fn empty_pipe(read_end: BorrowedFd<'_>) {
     // A storm writes a byte a signal; more than these take another round.
     let mut bytes = [0_u8; 256];
     // SAFETY: at most `bytes.len()` bytes are written to `bytes`.
-    let mut read = || unsafe {
-        libc::read(read_end.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len())
-    };
+    let mut read =
+        || unsafe { libc::read(read_end.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
     // Err: EAGAIN, it is empty. 0 would be its end, but the writing end is never closed.
     while retry(&mut read).is_ok_and(|count| count > 0) {}
 }
