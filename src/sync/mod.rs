@@ -18,8 +18,20 @@ pub(crate) mod cancellation_token;
 
 pub mod oneshot;
 
+// The head of mpsc.rs has these in reading order.
 pub mod mpsc;
+pub(crate) mod mpsc_channel;
+pub(crate) mod mpsc_closed;
+pub(crate) mod mpsc_error;
+pub(crate) mod mpsc_owned_permit;
+pub(crate) mod mpsc_permit;
 pub(crate) mod mpsc_queue;
+pub(crate) mod mpsc_receiver;
+pub(crate) mod mpsc_recv;
+pub(crate) mod mpsc_rx;
+pub(crate) mod mpsc_sender;
+pub(crate) mod mpsc_unbounded;
+pub(crate) mod mpsc_weak;
 
 pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
