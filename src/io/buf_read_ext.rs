@@ -26,15 +26,14 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// counts from there.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncBufReadExt;
+    /// use trefoil::io::AsyncBufReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader = &b"key=value"[..];
     /// let mut bytes = Vec::new();
     /// assert_eq!(reader.read_until(b'=', &mut bytes).await?, 4);
     /// assert_eq!(bytes, b"key=");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_until<'a>(&'a mut self, delimiter: u8, bytes: &'a mut Vec<u8>) -> ReadUntil<'a, Self>
@@ -61,15 +60,14 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// tokio differs: dropped early, it leaves the string empty, and the bytes read are lost.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncBufReadExt;
+    /// use trefoil::io::AsyncBufReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader = &b"one\ntwo"[..];
     /// let mut text = String::new();
     /// assert_eq!(reader.read_line(&mut text).await?, 4);
     /// assert_eq!(text, "one\n");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_line<'a>(&'a mut self, text: &'a mut String) -> ReadLine<'a, Self>
@@ -100,15 +98,14 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// Safe: what was read is in the reader's buffer.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncBufReadExt;
+    /// use trefoil::io::AsyncBufReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader = &b"hello"[..];
     /// assert_eq!(reader.fill_buf().await?, b"hello");
     /// reader.consume(2);
     /// assert_eq!(reader.fill_buf().await?, b"llo");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn fill_buf(&mut self) -> FillBuf<'_, Self>

@@ -35,15 +35,14 @@ pin_project! {
     /// Dropping it, or taking the reader out, loses what is in the buffer.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::{AsyncBufReadExt, BufReader};
+    /// use trefoil::io::{AsyncBufReadExt, BufReader};
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader = BufReader::new(&b"one\ntwo\n"[..]);
     /// let mut line = String::new();
     /// reader.read_line(&mut line).await?;
     /// assert_eq!((line.as_str(), reader.buffer()), ("one\n", &b"two\n"[..]));
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     pub struct BufReader<R> {
         #[pin]

@@ -34,8 +34,7 @@ pin_project! {
     /// What is in the buffer is lost when it is dropped; flush it first.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::{AsyncWriteExt, BufWriter};
+    /// use trefoil::io::{AsyncWriteExt, BufWriter};
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut writer = BufWriter::new(Vec::new());
@@ -43,7 +42,7 @@ pin_project! {
     /// assert!(writer.get_ref().is_empty());
     /// writer.flush().await?;
     /// assert_eq!(writer.into_inner(), b"hello");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     pub struct BufWriter<W> {
         #[pin]

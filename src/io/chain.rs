@@ -20,15 +20,14 @@ pin_project! {
     /// Made by [`AsyncReadExt::chain`](crate::io::AsyncReadExt::chain).
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut text = String::new();
     /// let mut both = AsyncReadExt::chain(&b"hello "[..], &b"world"[..]);
     /// both.read_to_string(&mut text).await?;
     /// assert_eq!(text, "hello world");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[derive(Debug)]
     #[must_use = "a reader does nothing until it is read"]

@@ -57,13 +57,12 @@ const BUFFER_BYTES: usize = 8 * 1024;
 /// None: dropped early, bytes that were read and not yet written are lost.
 ///
 /// ```
-/// # use trefoil as rt;
 /// # futures_util::FutureExt::now_or_never(async {
 /// let mut reader: &[u8] = b"hello";
 /// let mut writer = Vec::new();
-/// assert_eq!(rt::io::copy(&mut reader, &mut writer).await?, 5);
+/// assert_eq!(trefoil::io::copy(&mut reader, &mut writer).await?, 5);
 /// assert_eq!(writer, b"hello");
-/// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+/// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
 /// ```
 #[track_caller]
 pub fn copy<'a, R, W>(reader: &'a mut R, writer: &'a mut W) -> Copy<'a, R, W>

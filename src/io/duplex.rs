@@ -44,16 +44,15 @@ use crate::parts::wait_site::Kind;
 /// When `max_buf_size` is 0: nothing could ever be written.
 ///
 /// ```
-/// # use trefoil as rt;
-/// use rt::io::{AsyncReadExt, AsyncWriteExt};
+/// use trefoil::io::{AsyncReadExt, AsyncWriteExt};
 ///
 /// # futures_util::FutureExt::now_or_never(async {
-/// let (mut client, mut server) = rt::io::duplex(64);
+/// let (mut client, mut server) = trefoil::io::duplex(64);
 /// client.write_all(b"ping").await?;
 /// let mut buf = [0; 4];
 /// server.read_exact(&mut buf).await?;
 /// assert_eq!(&buf, b"ping");
-/// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+/// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
 /// ```
 #[track_caller]
 pub fn duplex(max_buf_size: usize) -> (DuplexStream, DuplexStream) {

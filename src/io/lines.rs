@@ -80,15 +80,14 @@ impl<R> Lines<R> {
     /// Safe: what was read of the line is kept for the next call.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncBufReadExt;
+    /// use trefoil::io::AsyncBufReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut lines = AsyncBufReadExt::lines(&b"one\r\ntwo"[..]);
     /// assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
     /// assert_eq!(lines.next_line().await?.as_deref(), Some("two"));
     /// assert_eq!(lines.next_line().await?, None);
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     pub fn next_line(&mut self) -> NextLine<'_, R>
@@ -188,15 +187,14 @@ impl<R> Split<R> {
     /// Safe: what was read of the segment is kept for the next call.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncBufReadExt;
+    /// use trefoil::io::AsyncBufReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut segments = AsyncBufReadExt::split(&b"a,b"[..], b',');
     /// assert_eq!(segments.next_segment().await?, Some(b"a".to_vec()));
     /// assert_eq!(segments.next_segment().await?, Some(b"b".to_vec()));
     /// assert_eq!(segments.next_segment().await?, None);
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     pub fn next_segment(&mut self) -> NextSegment<'_, R>

@@ -27,14 +27,13 @@ use crate::io::take::Take;
 /// are lost.
 ///
 /// ```
-/// # use trefoil as rt;
-/// use rt::io::AsyncReadExt;
+/// use trefoil::io::AsyncReadExt;
 ///
 /// # futures_util::FutureExt::now_or_never(async {
 /// let mut reader: &[u8] = &[0x01, 0x02, 0x03, 0x04];
 /// assert_eq!(reader.read_u16().await?, 0x0102);
 /// assert_eq!(reader.read_u16_le().await?, 0x0403);
-/// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+/// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
 /// ```
 pub trait AsyncReadExt: AsyncRead {
     /// Reads some bytes to the front of `buf`, and gives their number.
@@ -50,15 +49,14 @@ pub trait AsyncReadExt: AsyncRead {
     /// Safe: dropped before it is done, it has read nothing.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader: &[u8] = b"hello";
     /// let mut buf = [0; 3];
     /// assert_eq!(reader.read(&mut buf).await?, 3);
     /// assert_eq!(&buf, b"hel");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read<'a>(&'a mut self, buf: &'a mut [u8]) -> Read<'a, Self>
@@ -82,15 +80,14 @@ pub trait AsyncReadExt: AsyncRead {
     /// Safe: dropped before it is done, it has read nothing.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader: &[u8] = b"hello";
     /// let mut buf = Vec::with_capacity(16);
     /// while reader.read_buf(&mut buf).await? != 0 {}
     /// assert_eq!(buf, b"hello");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_buf<'a, B>(&'a mut self, buf: &'a mut B) -> ReadIntoBuf<'a, Self, B>
@@ -113,8 +110,7 @@ pub trait AsyncReadExt: AsyncRead {
     /// None: dropped early, it has read some bytes into `buf`, and does not say how many.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::{AsyncReadExt, ErrorKind};
+    /// use trefoil::io::{AsyncReadExt, ErrorKind};
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader: &[u8] = b"hello";
@@ -123,7 +119,7 @@ pub trait AsyncReadExt: AsyncRead {
     /// assert_eq!(&buf, b"hell");
     /// let error = reader.read_exact(&mut buf).await.unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_exact<'a>(&'a mut self, buf: &'a mut [u8]) -> ReadExact<'a, Self>
@@ -144,15 +140,14 @@ pub trait AsyncReadExt: AsyncRead {
     /// None: what was read stays in `bytes`, but a second call gives the number of its own only.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader: &[u8] = b" world";
     /// let mut bytes = b"hello".to_vec();
     /// assert_eq!(reader.read_to_end(&mut bytes).await?, 6);
     /// assert_eq!(bytes, b"hello world");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_to_end<'a>(&'a mut self, bytes: &'a mut Vec<u8>) -> ReadToEnd<'a, Self>
@@ -175,15 +170,14 @@ pub trait AsyncReadExt: AsyncRead {
     /// not complete are lost.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut reader = "grüße".as_bytes();
     /// let mut text = String::new();
     /// assert_eq!(reader.read_to_string(&mut text).await?, 7);
     /// assert_eq!(text, "grüße");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn read_to_string<'a>(&'a mut self, text: &'a mut String) -> ReadToString<'a, Self>

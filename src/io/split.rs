@@ -33,12 +33,11 @@ use crate::io::read_buf::ReadBuf;
 /// both are gone.
 ///
 /// ```
-/// # use trefoil as rt;
-/// use rt::io::{AsyncReadExt, AsyncWriteExt};
+/// use trefoil::io::{AsyncReadExt, AsyncWriteExt};
 ///
 /// # futures_util::FutureExt::now_or_never(async {
-/// let (stream, mut other) = rt::io::duplex(64);
-/// let (mut reader, mut writer) = rt::io::split(stream);
+/// let (stream, mut other) = trefoil::io::duplex(64);
+/// let (mut reader, mut writer) = trefoil::io::split(stream);
 /// writer.write_all(b"ping").await?;
 /// let mut buf = [0; 4];
 /// other.read_exact(&mut buf).await?;
@@ -46,7 +45,7 @@ use crate::io::read_buf::ReadBuf;
 /// reader.read_exact(&mut buf).await?;
 /// assert_eq!(&buf, b"pong");
 /// let _stream = reader.unsplit(writer);
-/// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+/// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
 /// ```
 pub fn split<T: AsyncRead + AsyncWrite>(stream: T) -> (ReadHalf<T>, WriteHalf<T>) {
     let shared = Arc::new(Shared(Mutex::new(Box::pin(stream))));

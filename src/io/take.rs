@@ -20,15 +20,14 @@ pin_project! {
     /// Made by [`AsyncReadExt::take`](crate::io::AsyncReadExt::take).
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncReadExt;
+    /// use trefoil::io::AsyncReadExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut text = String::new();
     /// let mut head = AsyncReadExt::take(&b"hello world"[..], 5);
     /// head.read_to_string(&mut text).await?;
     /// assert_eq!((text.as_str(), head.limit()), ("hello", 0));
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[derive(Debug)]
     #[must_use = "a reader does nothing until it is read"]

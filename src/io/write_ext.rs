@@ -26,15 +26,14 @@ use crate::io::write_number::WriteNumber;
 /// others not.
 ///
 /// ```
-/// # use trefoil as rt;
-/// use rt::io::AsyncWriteExt;
+/// use trefoil::io::AsyncWriteExt;
 ///
 /// # futures_util::FutureExt::now_or_never(async {
 /// let mut bytes = Vec::new();
 /// bytes.write_u16(0x0102).await?;
 /// bytes.write_u16_le(0x0403).await?;
 /// assert_eq!(bytes, [1, 2, 3, 4]);
-/// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+/// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
 /// ```
 pub trait AsyncWriteExt: AsyncWrite {
     /// Writes some bytes from the front of `bytes`, and gives their number.
@@ -50,13 +49,12 @@ pub trait AsyncWriteExt: AsyncWrite {
     /// Safe: dropped before it is done, it has written nothing.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncWriteExt;
+    /// use trefoil::io::AsyncWriteExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
-    /// let (mut end, _other) = rt::io::duplex(3);
+    /// let (mut end, _other) = trefoil::io::duplex(3);
     /// assert_eq!(end.write(b"hello").await?, 3);
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Write<'a, Self>
@@ -116,14 +114,13 @@ pub trait AsyncWriteExt: AsyncWrite {
     /// [`write_all_buf`](Self::write_all_buf).
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncWriteExt;
+    /// use trefoil::io::AsyncWriteExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let mut sink = Vec::new();
     /// sink.write_all(b"hello").await?;
     /// assert_eq!(sink, b"hello");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn write_all<'a>(&'a mut self, bytes: &'a [u8]) -> WriteAll<'a, Self>
@@ -145,14 +142,13 @@ pub trait AsyncWriteExt: AsyncWrite {
     /// Safe, if the call is repeated with the same `buf`: it holds what was not written.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::AsyncWriteExt;
+    /// use trefoil::io::AsyncWriteExt;
     ///
     /// # futures_util::FutureExt::now_or_never(async {
     /// let (mut sink, mut bytes) = (Vec::new(), &b"hello"[..]);
     /// sink.write_all_buf(&mut bytes).await?;
     /// assert!(bytes.is_empty());
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn write_all_buf<'a, B: Buf + ?Sized>(&'a mut self, buf: &'a mut B) -> WriteAllBuf<'a, Self, B>
@@ -190,17 +186,16 @@ pub trait AsyncWriteExt: AsyncWrite {
     /// Safe: a second call goes on.
     ///
     /// ```
-    /// # use trefoil as rt;
-    /// use rt::io::{AsyncReadExt, AsyncWriteExt};
+    /// use trefoil::io::{AsyncReadExt, AsyncWriteExt};
     ///
     /// # futures_util::FutureExt::now_or_never(async {
-    /// let (mut end, mut other) = rt::io::duplex(16);
+    /// let (mut end, mut other) = trefoil::io::duplex(16);
     /// end.write_all(b"bye").await?;
     /// end.shutdown().await?;
     /// let mut text = String::new();
     /// other.read_to_string(&mut text).await?;
     /// assert_eq!(text, "bye");
-    /// # rt::io::Result::Ok(()) }).unwrap().unwrap();
+    /// # trefoil::io::Result::Ok(()) }).unwrap().unwrap();
     /// ```
     #[track_caller]
     fn shutdown(&mut self) -> Shutdown<'_, Self>
