@@ -12,6 +12,8 @@ pub(crate) mod mutex_owned;
 
 pub(crate) mod notify;
 
+pub(crate) mod notified;
+
 pub(crate) mod barrier;
 
 pub(crate) mod cancellation_token;
@@ -36,6 +38,7 @@ pub(crate) mod mpsc_weak;
 pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use crate::sync::mutex_owned::OwnedMutexGuard;
+pub use crate::sync::notify::Notify;
 pub use crate::sync::semaphore::{AcquireError, Semaphore, TryAcquireError};
 pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
 pub use crate::sync::semaphore_permit::SemaphorePermit;
@@ -44,6 +47,7 @@ pub use crate::sync::semaphore_permit::SemaphorePermit;
 pub mod futures {
     pub use crate::sync::mutex::Lock;
     pub use crate::sync::mutex_owned::LockOwned;
+    pub use crate::sync::notified::{Notified, OwnedNotified};
     pub use crate::sync::semaphore_owned::AcquireOwned;
     pub use crate::sync::semaphore_permit::Acquire;
 }
