@@ -13,12 +13,14 @@
 //! # });
 //! ```
 //!
-//! Files in reading order: `wheel` (the data structure), `clock` (what time it is), `timer` (both
-//! together), then what programs use: `sleep`, `timeout`, `interval`, `pause`.
+//! Files in reading order: `wheel` (the data structure), `clock` (what time it is), `nearest`
+//! (who sleeps until when), `timer` (all together), then what programs use: `sleep`, `timeout`, `interval`, `pause`.
 
 pub(crate) mod wheel;
 
 pub(crate) mod clock;
+
+pub(crate) mod nearest;
 
 pub(crate) mod timer;
 

@@ -14,26 +14,8 @@
 //! to ticks and the present time is rounded down, so a timer fires at its deadline or up to a
 //! millisecond later. Both saturate, and a park is cut to a day: no time overflows.
 //!
-//! **No lost wake-up.** Someone inserts the earliest timer while another thread goes to sleep in
-//! the driver: it must sleep no longer than to the new deadline. The word `parked_until` is 0
-//! while nobody parks. Both sides do a read-modify-write on it, and these have one order:
-//!
-//! ```text
-//!   the parker                           the inserter, inside its wheel's lock
-//!   P1  parked_until.swap(NEVER)         I1  next.store(tick)      (only if it lowers `next`)
-//!   P2  read every wheel's `next`        I2  before = parked_until.fetch_min(tick)
-//!   P3  parked_until.fetch_min(least)    I3  before > tick: unpark the driver
-//!   P4  sleep until `least`, or unparked
-//!   P5  parked_until.swap(0)
-//! ```
-//!
-//! If I2 comes before P1, P1 reads from it (or from a later read-modify-write of the chain), so
-//! P2 sees what I1 wrote. If I2 comes between P1 and P5, `before` is what the parker would sleep
-//! for: greater than `tick`, and I3 unparks it; or at most `tick`, and the sleep ends soon enough
-//! by itself, or by the unpark of the inserter who lowered the word. If I2 comes after P5, nobody
-//! sleeps, and the next P1 is covered by the first case. An insert that does not lower `next`
-//! does nothing of this: whoever lowered it has already taken care of an earlier tick. `next` is
-//! raised only inside the lock, from what the wheel holds.
+//! **No lost wake-up.** Someone arms the nearest timer while another thread goes to sleep in the
+//! driver: `time/nearest.rs` holds the handshake and its proof.
 //!
 //! A `next` may be too low (its timer was cancelled): the driver then turns once for nothing and
 //! corrects it. That makes cancelling cheap, and nearly all timers are cancelled.
@@ -46,23 +28,16 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 use crate::parts::pad::CachePadded;
 use crate::parts::slab::Key;
 use crate::parts::wakers::Wakers;
-use crate::shim::Mutex;
-use crate::shim::atomic::{
-    AtomicU64,
-    Ordering::{AcqRel, Relaxed},
-};
 use crate::time::clock::{Clock, Instant};
+use crate::time::nearest::{NEVER, Next, ParkedUntil};
 use crate::time::wheel::Wheel;
-
-/// The tick that never comes; `next` of a wheel in which nothing waits.
-const NEVER: u64 = u64::MAX;
 
 /// The longest that a driver sleeps because of a timer.
 ///
@@ -126,7 +101,7 @@ struct Guarded {
 /// One worker's timers.
 struct Shard {
     /// No timer of this wheel fires before this tick. Written inside the lock only.
-    next: AtomicU64,
+    next: Next,
     guarded: Mutex<Guarded>,
 }
 
@@ -140,8 +115,7 @@ impl Shard {
 
     /// Corrects `next` by what the wheel holds; inside the lock.
     fn correct_next(&self, guarded: &Guarded) {
-        self.next
-            .store(guarded.wheel.next().unwrap_or(NEVER), Relaxed);
+        self.next.correct(guarded.wheel.next());
     }
 }
 
@@ -151,10 +125,8 @@ pub(crate) struct Timer {
     /// Tick 0.
     start: Instant,
     shards: Box<[CachePadded<Shard>]>,
-    /// 0: nobody sleeps in the driver. Else the tick at which the sleeper wakes by itself; see
-    /// the head of the file. Only read-modify-writes, never a plain store: they keep the chain
-    /// from which P1 reads.
-    parked_until: CachePadded<AtomicU64>,
+    /// Whether somebody sleeps in the driver, and until when.
+    parked_until: CachePadded<ParkedUntil>,
 }
 
 impl Timer {
@@ -166,7 +138,7 @@ impl Timer {
                 ended: false,
             };
             CachePadded::new(Shard {
-                next: AtomicU64::new(NEVER),
+                next: Next::new(),
                 guarded: Mutex::new(guarded),
             })
         };
@@ -174,7 +146,7 @@ impl Timer {
             start: clock.now(),
             clock,
             shards: (0..wheels.max(1)).map(|_| shard()).collect(),
-            parked_until: CachePadded::new(AtomicU64::new(0)),
+            parked_until: CachePadded::new(ParkedUntil::new()),
         }
     }
 
@@ -192,14 +164,10 @@ impl Timer {
             if tick > guarded.wheel.now()
                 && let Some(waker) = waker.take()
             {
-                let key = TimerKey {
-                    wheel,
-                    key: guarded.wheel.insert(tick, waker),
-                };
-                return Inserted::Armed {
-                    key,
-                    unpark: self.lower_next(shard, tick),
-                };
+                let key = guarded.wheel.insert(tick, waker);
+                let key = TimerKey { wheel, key };
+                let unpark = self.parked_until.lower(&shard.next, tick);
+                return Inserted::Armed { key, unpark };
             }
             Inserted::Due
         })
@@ -217,7 +185,7 @@ impl Timer {
                 key: guarded.wheel.insert(tick, waker),
                 ..key
             };
-            Some((key, self.lower_next(shard, tick)))
+            Some((key, self.parked_until.lower(&shard.next, tick)))
         })
     }
 
@@ -277,8 +245,8 @@ impl Timer {
         let mut fired = 0;
         for shard in &self.shards {
             // A timer inserted just now may be missed; the next turn has it, and before a sleep
-            // stands the handshake of `prepare_park`.
-            while shard.next.load(Relaxed) <= now {
+            // stands the handshake.
+            while shard.next.get() <= now {
                 shard.with(|guarded| {
                     guarded.wheel.advance(now);
                     while !wakers.is_full()
@@ -306,7 +274,7 @@ impl Timer {
     /// Afterwards, also without having slept: [`finish_park`](Self::finish_park), then
     /// [`fire`](Self::fire).
     pub(crate) fn prepare_park(&self) -> Option<Duration> {
-        let next = self.announce_park();
+        let next = self.parked_until.prepare_park(|| self.least_next());
         if self.clock.is_paused() {
             return self.prepare_paused();
         }
@@ -341,35 +309,9 @@ impl Timer {
         (next <= self.tick_now()).then_some(Duration::ZERO)
     }
 
-    /// Steps P1 to P3: from here on an inserter must unpark. Gives the tick to sleep until.
-    fn announce_park(&self) -> u64 {
-        // AcqRel: pairs with the AcqRel of `lower_next`. Acquire shows the `next` of each
-        // inserter that came before; Release hands its place in the chain on.
-        self.parked_until.swap(NEVER, AcqRel);
-        let next = self.least_next();
-        // Relaxed: it tells inserters how long, nothing is published. A read-modify-write, so
-        // that what an inserter wrote in between stays.
-        self.parked_until.fetch_min(next, Relaxed);
-        next
-    }
-
-    /// Says that the sleep is over (step P5).
+    /// Says that the sleep is over.
     pub(crate) fn finish_park(&self) {
-        // AcqRel: Acquire shows `fire` the `next` of whoever saw us asleep; Release keeps the
-        // chain from those inserters to the next parker's P1.
-        self.parked_until.swap(0, AcqRel);
-    }
-
-    /// Steps I1 to I3, inside the lock of `shard`: true when the driver must be unparked.
-    #[inline]
-    fn lower_next(&self, shard: &Shard, tick: u64) -> bool {
-        if tick >= shard.next.load(Relaxed) {
-            return false;
-        }
-        shard.next.store(tick, Relaxed);
-        // AcqRel: Release publishes the store above to P1 and P5; Acquire is the other way
-        // round, and keeps the chain whole for the parker who reads from a later link.
-        self.parked_until.fetch_min(tick, AcqRel) > tick
+        self.parked_until.finish_park();
     }
 
     /// True when time moves by jumps: the driver looks for I/O and wake-ups without waiting
@@ -383,7 +325,7 @@ impl Timer {
         for shard in &self.shards {
             let wheel = shard.with(|guarded| {
                 guarded.ended = true;
-                shard.next.store(NEVER, Relaxed);
+                shard.next.correct(None);
                 std::mem::replace(&mut guarded.wheel, Wheel::new())
             });
             // Woken and dropped outside of the lock.
@@ -422,7 +364,7 @@ impl Timer {
     fn least_next(&self) -> u64 {
         self.shards
             .iter()
-            .map(|shard| shard.next.load(Relaxed))
+            .map(|shard| shard.next.get())
             .min()
             .unwrap_or(NEVER)
     }
@@ -451,5 +393,27 @@ impl Standing {
         } else {
             Self::Fired
         }
+    }
+}
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_fires_when_its_deadline_has_passed_and_not_before() {
+        let clock = Arc::new(Clock::paused());
+        let timer = Timer::new(Arc::clone(&clock), 2);
+        let deadline = clock.now() + Duration::from_micros(1500);
+        let Inserted::Armed { key, unpark } = timer.insert(deadline, Waker::noop()) else {
+            panic!("not armed");
+        };
+        assert!(!unpark, "nobody sleeps in the driver");
+        clock.advance(Duration::from_micros(1500)).unwrap();
+        assert_eq!(timer.fire(), 0, "rounded up to two ticks");
+        clock.advance(Duration::from_micros(500)).unwrap();
+        assert_eq!(timer.fire(), 1);
+        assert_eq!(timer.standing(key), Standing::Fired);
+        assert!(!timer.cancel(key));
     }
 }
