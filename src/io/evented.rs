@@ -1,1 +1,482 @@
-//! (being written)
+//! An OS object with its registration: the one place where "try, would block, wait" is written.
+//!
+//! ```text
+//!   poll_io:  1 spend one unit of the budget         none left: Pending, the task is woken
+//!             2 ready, as far as is known?           no: waker stored, wait site left, Pending
+//!             3 the system call                      bytes, an error: done
+//!             4 would block: deny the readiness,
+//!               unless an event came since 2; go to 2
+//! ```
+//!
+//! Step 2 before step 3, because a task that has just emptied its socket need not ask the kernel
+//! again: a short read of a stream says that it is empty (epoll(7)) and clears the readiness, so a
+//! message costs one read, one write and one epoll_wait.
+//! An error of the call keeps the readiness: `accept` without a free fd is tried again at each
+//! poll. And it spends budget like a success, or a loop over errors would starve the others.
+//!
+//! One waker a direction for the `poll_*` methods, a list for the futures of `&self` methods, of
+//! which many may wait at once. Why not the list for all: a slot needs no cleaning up.
+//! Read next: `net/tcp_stream.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomPinned;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use crate::io::interest::{Interest, Ready};
+use crate::parts::budget;
+use crate::parts::slab::Key;
+use crate::parts::wait_site::{self, Kind};
+use crate::reactor::bits::{Bits, Direction};
+use crate::reactor::readiness::{Place, Readiness, Seen};
+use crate::runtime::context;
+use crate::runtime::handle::Handle;
+
+/// An fd's place in a runtime's reactor; given back on drop.
+pub(crate) struct Registration {
+    readiness: Arc<Readiness>,
+    key: Key,
+    /// The number that was registered: also what a wait site shows.
+    fd: RawFd,
+    /// Keeps the reactor alive; nothing more, a handle does not keep a runtime running.
+    handle: Handle,
+}
+
+/// An OS object and its registration.
+///
+/// The order of the fields matters: the registration is dropped first, because deregistering
+/// must come before close(2), or the number could already be another file's.
+pub(crate) struct Evented<S> {
+    registration: Registration,
+    io: S,
+}
+
+/// What an operation waits for, and on whose line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// Any of these makes it worth a try.
+    wanted: Bits,
+    /// What the wait site says.
+    kind: Kind,
+    /// The user's line.
+    line: &'static Location<'static>,
+}
+
+impl Wait {
+    /// For an operation of ours in `direction`.
+    pub(crate) fn of(direction: Direction, kind: Kind, line: &'static Location<'static>) -> Self {
+        Self {
+            wanted: direction.wanted(),
+            kind,
+            line,
+        }
+    }
+
+    /// For whatever the user does with `interest`. An error ends each wait on a socket: epoll may
+    /// report it alone, and only the operation can fetch it.
+    pub(crate) fn interest(interest: Interest, line: &'static Location<'static>) -> Self {
+        Self {
+            wanted: bits_of(interest).with(Bits::ERROR),
+            kind: kind_of(interest),
+            line,
+        }
+    }
+
+    /// As [`Self::interest`], but exactly what was asked for.
+    pub(crate) fn exactly(interest: Interest, line: &'static Location<'static>) -> Self {
+        Self {
+            wanted: bits_of(interest),
+            kind: kind_of(interest),
+            line,
+        }
+    }
+}
+
+/// What ends a wait for `interest`.
+fn bits_of(interest: Interest) -> Bits {
+    Bits::from_u8(Ready::of(interest).bits())
+}
+
+/// What a task dump says of a wait for `interest`.
+fn kind_of(interest: Interest) -> Kind {
+    if interest.is_writable() && !interest.is_readable() {
+        Kind::Write
+    } else {
+        Kind::Read
+    }
+}
+
+/// What is ready, without what nobody asked for; an error shows when it alone ended the wait.
+pub(crate) fn ready_of(seen: Seen, interest: Interest) -> Ready {
+    let ready = Ready::from_bits(seen.bits().to_u8());
+    match ready & Ready::of(interest) {
+        Ready::EMPTY => ready & Ready::ERROR,
+        asked => asked,
+    }
+}
+
+impl Registration {
+    /// Registers `fd` with the runtime that this thread is in.
+    ///
+    /// # Errors
+    ///
+    /// What epoll_ctl(2) says, or that the runtime has ended.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or in one without I/O: both name the remedy.
+    #[track_caller]
+    fn new(fd: RawFd, interest: Interest, what: &str) -> io::Result<Self> {
+        Self::with_handle(fd, interest, what, context::expect(what))
+    }
+
+    /// Registers `fd` with the runtime of `handle`.
+    #[track_caller]
+    fn with_handle(fd: RawFd, interest: Interest, what: &str, handle: Handle) -> io::Result<Self> {
+        let reactor = handle.driver().io(what);
+        let (key, readiness) = reactor.register(&mut mio::unix::SourceFd(&fd), mio_of(interest))?;
+        Ok(Self {
+            readiness,
+            key,
+            fd,
+            handle,
+        })
+    }
+
+    /// Leaves the mark of a wait.
+    fn mark(&self, wait: &Wait) {
+        wait_site::leave(wait.kind, wait.line, u64::from(self.fd.unsigned_abs()));
+    }
+
+    /// Waits in the direction's slot, or with `place` in a list.
+    fn poll_seen(
+        &self,
+        cx: &mut Context<'_>,
+        wait: &Wait,
+        place: Option<&mut Option<Place>>,
+    ) -> Poll<io::Result<Seen>> {
+        let seen = match place {
+            Some(place) => self.readiness.poll_listed(cx, wait.wanted, place),
+            None => self.readiness.poll(cx, wait.wanted),
+        };
+        match seen {
+            Poll::Ready(seen) => Poll::Ready(seen.check_shutdown().map(|()| seen)),
+            Poll::Pending => {
+                self.mark(wait);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits until an operation is worth a try, and tells what was seen.
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        wait: &Wait,
+        place: Option<&mut Option<Place>>,
+    ) -> Poll<io::Result<Seen>> {
+        let spent = ready!(self.poll_budget(cx, wait));
+        let seen = ready!(self.poll_seen(cx, wait, place));
+        spent.made_progress();
+        Poll::Ready(seen)
+    }
+
+    /// One unit of the task's budget.
+    fn poll_budget(&self, cx: &mut Context<'_>, wait: &Wait) -> Poll<budget::Spent> {
+        let spent = budget::spend(cx);
+        if spent.is_pending() {
+            wait_site::leave(Kind::Yield, wait.line, u64::from(self.fd.unsigned_abs()));
+        }
+        spent
+    }
+
+    /// Waits until `attempt` does not block, and gives its result: the drawing in the file's head.
+    ///
+    /// `drained` tells whether a result says that the next call would block.
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        wait: &Wait,
+        mut place: Option<&mut Option<Place>>,
+        mut attempt: impl FnMut() -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let spent = ready!(self.poll_budget(cx, wait));
+        let result = loop {
+            let seen = match ready!(self.poll_seen(cx, wait, place.as_deref_mut())) {
+                Ok(seen) => seen,
+                Err(error) => break Err(error),
+            };
+            match self.attempt(seen, wait.wanted, &mut attempt, &drained) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => break result,
+            }
+        };
+        spent.made_progress();
+        Poll::Ready(result)
+    }
+
+    /// Runs a system call of ours, and notes what it says about the readiness.
+    fn attempt<R>(
+        &self,
+        seen: Seen,
+        wanted: Bits,
+        mut attempt: impl FnMut() -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> io::Result<R> {
+        let result = loop {
+            match attempt() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        match &result {
+            Ok(done) if drained(done) => {
+                self.readiness
+                    .clear(seen, wanted.both(Bits::READABLE.with(Bits::WRITABLE)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readiness.deny(seen, wanted);
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Tries a system call of ours once, if it is worth a try; never waits.
+    pub(crate) fn try_now<R>(
+        &self,
+        direction: Direction,
+        attempt: impl FnMut() -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> io::Result<R> {
+        let seen = self.readiness.now();
+        seen.check_shutdown()?;
+        if !seen.bits().meets(direction.wanted()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.attempt(seen, direction.wanted(), attempt, drained)
+    }
+
+    /// Tries the user's own system call once, if `interest` is ready.
+    ///
+    /// When it gives WouldBlock the readiness is cleared, but not the end of the stream: this
+    /// closure may say so without having asked the kernel.
+    ///
+    /// # Errors
+    ///
+    /// WouldBlock when it is not ready, or what `attempt` gives.
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let seen = self.readiness.now();
+        seen.check_shutdown()?;
+        let wanted = bits_of(interest).with(Bits::ERROR);
+        if !seen.bits().meets(wanted) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = attempt();
+        if result
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        {
+            self.readiness.clear(seen, wanted);
+        }
+        result
+    }
+
+    /// Clears what was seen, unless an event has come since. The end of a stream stays.
+    pub(crate) fn clear(&self, seen: Seen, ready: Ready) {
+        self.readiness.clear(seen, Bits::from_u8(ready.bits()));
+    }
+
+    /// Sees what is known without an event: a stream that has just been connected has room.
+    pub(crate) fn assume_writable(&self) {
+        self.readiness.assume(Bits::WRITABLE);
+    }
+
+    /// As [`Self::attempt`]'s WouldBlock, for an operation in several calls.
+    pub(crate) fn deny(&self, seen: Seen, direction: Direction) {
+        self.readiness.deny(seen, direction.wanted());
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut source = mio::unix::SourceFd(&self.fd);
+        // Fails only when the fd was closed behind our back; then epoll has forgotten it already.
+        let _ = self
+            .handle
+            .driver()
+            .io("drop")
+            .deregister(self.key, &mut source);
+    }
+}
+
+/// What mio registers for `interest`. Errors are always reported; alone they need some bit.
+fn mio_of(interest: Interest) -> mio::Interest {
+    let parts = [
+        (interest.is_readable(), mio::Interest::READABLE),
+        (interest.is_writable(), mio::Interest::WRITABLE),
+        (interest.is_priority(), mio::Interest::PRIORITY),
+    ];
+    let asked = parts
+        .into_iter()
+        .filter(|(asked, _)| *asked)
+        .map(|(_, part)| part);
+    asked
+        .reduce(mio::Interest::add)
+        .unwrap_or(mio::Interest::READABLE)
+}
+
+impl<S: AsRawFd> Evented<S> {
+    /// Registers a socket, for both directions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::with_interest`]; the socket is closed then.
+    #[track_caller]
+    pub(crate) fn new(io: S, what: &str) -> io::Result<Self> {
+        let both = Interest::READABLE.add(Interest::WRITABLE);
+        Self::with_interest(io, both, what).map_err(|(_, error)| error)
+    }
+
+    /// Registers a socket, for both directions, where `other` is: for accepted connections, which
+    /// may be polled outside of a runtime like their listener.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub(crate) fn beside(io: S, other: &Registration) -> io::Result<Self> {
+        let both = Interest::READABLE.add(Interest::WRITABLE);
+        let handle = other.handle.clone();
+        let registration = Registration::with_handle(io.as_raw_fd(), both, "accept", handle)?;
+        Ok(Self { registration, io })
+    }
+
+    /// Registers any fd.
+    ///
+    /// # Errors
+    ///
+    /// What epoll_ctl(2) says, or that the runtime has ended; with the object, to go on with.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or in one without I/O.
+    #[track_caller]
+    pub(crate) fn with_interest(
+        io: S,
+        interest: Interest,
+        what: &str,
+    ) -> Result<Self, (S, io::Error)> {
+        match Registration::new(io.as_raw_fd(), interest, what) {
+            Ok(registration) => Ok(Self { registration, io }),
+            Err(error) => Err((io, error)),
+        }
+    }
+}
+
+impl<S> Evented<S> {
+    /// The object.
+    pub(crate) fn get(&self) -> &S {
+        &self.io
+    }
+
+    /// The object, to change it; its fd must stay the same.
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        &mut self.io
+    }
+
+    /// Where it waits.
+    pub(crate) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// Takes it out of the reactor.
+    pub(crate) fn into_io(self) -> S {
+        drop(self.registration);
+        self.io
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Evented<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("fd", &self.fd)
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The waiting half of a future of an `&self` method: its place in the list, left on drop.
+    ///
+    /// `!Unpin`, so that each future which holds one is, as tokio's are.
+    pub(crate) struct Waiting<'a> {
+        registration: &'a Registration,
+        wait: Wait,
+        place: Option<Place>,
+        #[pin]
+        pinned: PhantomPinned,
+    }
+
+    impl PinnedDrop for Waiting<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.registration.readiness.leave(this.place);
+        }
+    }
+}
+
+impl<'a> Waiting<'a> {
+    /// Has not begun.
+    pub(crate) fn new(registration: &'a Registration, wait: Wait) -> Self {
+        Self {
+            registration,
+            wait,
+            place: None,
+            pinned: PhantomPinned,
+        }
+    }
+
+    /// Waits until an operation is worth a try.
+    pub(crate) fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Seen>> {
+        let this = self.project();
+        this.registration
+            .poll_ready(cx, this.wait, Some(this.place))
+    }
+
+    /// Waits until `attempt` does not block.
+    pub(crate) fn poll_io<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let this = self.project();
+        this.registration
+            .poll_io(cx, this.wait, Some(this.place), attempt, |_| false)
+    }
+}
+
+impl fmt::Debug for Waiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("wait", &self.wait)
+            .finish_non_exhaustive()
+    }
+}

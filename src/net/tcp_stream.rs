@@ -1,1 +1,675 @@
-//! (being written)
+//! `TcpStream`: a connection, read and written through `io/evented.rs`.
+//!
+//! ```text
+//!   connect(addr):  names ──► one address ──► connect(2): EINPROGRESS ──► writable?
+//!                               ▲                                           │ SO_ERROR
+//!                               └──────────── the next one ◄── an error ────┤
+//!                                                                            └─► connected
+//! ```
+//!
+//! A fresh connection counts as writable, since its send buffer is empty: the first write goes
+//! out without a turn of the driver. It does not count as readable: nothing has come yet.
+//! Read next: `net/tcp_split.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::marker::PhantomPinned;
+use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BufMut;
+use pin_project_lite::pin_project;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::io::async_read::AsyncRead;
+use crate::io::async_write::AsyncWrite;
+use crate::io::evented::{Evented, Registration, Wait, Waiting};
+use crate::io::interest::Interest;
+use crate::io::read_buf::ReadBuf;
+use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
+use crate::net::tcp_split::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned,
+};
+use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
+use crate::parts::wait_site::Kind;
+use crate::reactor::bits::Direction;
+use crate::sys::socket::EINPROGRESS;
+
+/// A TCP connection.
+///
+/// Reading and writing are in [`AsyncReadExt`](crate::io::AsyncReadExt) and
+/// [`AsyncWriteExt`](crate::io::AsyncWriteExt). Dropping it closes the connection; `shutdown`
+/// closes the writing half only. Two tasks use one connection by [`split`](Self::split) or
+/// [`into_split`](Self::into_split).
+///
+/// ```
+/// use trefoil::io::{AsyncReadExt, AsyncWriteExt};
+/// use trefoil::net::{TcpListener, TcpStream};
+///
+/// # let rt = trefoil::runtime::Runtime::new().unwrap();
+/// # rt.block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (mut server, _) = listener.accept().await?;
+/// client.write_all(b"hello").await?;
+/// let mut buf = [0; 5];
+/// server.read_exact(&mut buf).await?;
+/// assert_eq!(&buf, b"hello");
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub struct TcpStream {
+    io: Evented<StdStream>,
+}
+
+impl TcpStream {
+    /// Opens a connection. Each address of `addr` is tried in turn, until one answers.
+    ///
+    /// # Errors
+    ///
+    /// What connect(2) says of the last address; that `addr` is none, or cannot be looked up.
+    ///
+    /// # Panics
+    ///
+    /// When polled outside of a runtime, or in one without I/O.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: dropped early, the connection is closed.
+    #[track_caller]
+    pub fn connect<A: ToSocketAddrs>(addr: A) -> Connect {
+        Connect::new(addr.ask(), Location::caller())
+    }
+
+    /// Takes over a connection of the standard library; makes it non-blocking.
+    ///
+    /// tokio differs: there the caller must have done that.
+    ///
+    /// # Errors
+    ///
+    /// What fcntl(2) or epoll_ctl(2) says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or in one without I/O.
+    #[track_caller]
+    pub fn from_std(stream: StdStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            io: Evented::new(stream, "TcpStream::from_std")?,
+        })
+    }
+
+    /// Starts to connect `socket`.
+    #[track_caller]
+    pub(crate) fn start(socket: Socket, addr: SocketAddr) -> io::Result<Self> {
+        match socket.connect(&addr.into()) {
+            Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error),
+            _ => {}
+        }
+        Ok(Self {
+            io: Evented::new(socket.into(), "TcpStream::connect")?,
+        })
+    }
+
+    /// A connection that has just been accepted; it is waited for where its listener is.
+    pub(crate) fn accepted(stream: StdStream, listener: &Registration) -> io::Result<Self> {
+        let io = Evented::beside(stream, listener)?;
+        io.registration().assume_writable();
+        Ok(Self { io })
+    }
+
+    /// Waits until the connect has ended, and tells how.
+    pub(crate) fn poll_connected(
+        &self,
+        cx: &mut Context<'_>,
+        line: &'static Location<'static>,
+    ) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Write, Kind::Connect, line);
+        let ended = || match self.io.get().take_error()? {
+            Some(error) => Err(error),
+            // No error and no peer: the event lied, and the connect goes on.
+            None => match self.io.get().peer_addr() {
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                _ => Ok(()),
+            },
+        };
+        self.io
+            .registration()
+            .poll_io(cx, &wait, None, ended, |()| false)
+    }
+
+    /// Gives the connection to the standard library; it stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    pub fn into_std(self) -> io::Result<StdStream> {
+        Ok(self.io.into_io())
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// What getsockname(2) says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// What getpeername(2) says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().peer_addr()
+    }
+
+    /// Takes the error that waits on the socket (SO_ERROR), if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.get().take_error()
+    }
+
+    /// Waits until a read is worth a try: bytes, their end, or an error.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_> {
+        Readable::new(self.io.registration(), Location::caller())
+    }
+
+    /// Waits until a write is worth a try: room, or an error.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_> {
+        Writable::new(self.io.registration(), Location::caller())
+    }
+
+    /// Waits until something of `interest` is ready, and tells what.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn ready(&self, interest: Interest) -> ReadyFor<'_> {
+        ReadyFor::new(self.io.registration(), interest, Location::caller())
+    }
+
+    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        self.io
+            .registration()
+            .poll_ready(cx, &wait, None)
+            .map_ok(|_| ())
+    }
+
+    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Write, Kind::Write, Location::caller());
+        self.io
+            .registration()
+            .poll_ready(cx, &wait, None)
+            .map_ok(|_| ())
+    }
+
+    /// Reads what is there, without waiting; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when nothing is there, as far as is known; what recv(2) says.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.try_receive(buf)
+    }
+
+    /// As [`try_read`](Self::try_read), into several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.io.try_receive_vectored(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), to the end of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.io.try_receive_buf(buf)
+    }
+
+    /// Writes what there is room for, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is no room, as far as is known; what send(2) says.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.io.try_send(buf)
+    }
+
+    /// As [`try_write`](Self::try_write), from several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_write`](Self::try_write).
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.try_send_vectored(bufs)
+    }
+
+    /// Runs a system call of yours if `interest` is ready.
+    ///
+    /// When `attempt` gives `WouldBlock`, the readiness is cleared; so it must be the socket that
+    /// said so.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when it is not ready; what `attempt` gives.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.registration().try_io(interest, attempt)
+    }
+
+    /// Runs a system call of yours each time `interest` is ready, until it does not block.
+    ///
+    /// # Errors
+    ///
+    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe if `attempt` is: it runs within one poll.
+    #[track_caller]
+    pub fn async_io<R, F: FnMut() -> io::Result<R>>(
+        &self,
+        interest: Interest,
+        attempt: F,
+    ) -> AsyncIo<'_, F> {
+        AsyncIo::new(
+            self.io.registration(),
+            interest,
+            Location::caller(),
+            attempt,
+        )
+    }
+
+    /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// # Errors
+    ///
+    /// What recv(2) says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        Peek {
+            stream: self,
+            buf,
+            waiting: Waiting::new(self.io.registration(), wait),
+        }
+    }
+
+    /// Polls for [`peek`](Self::peek). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// What recv(2) says.
+    #[track_caller]
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        let room = buf.initialize_unfilled();
+        let attempt = || self.io.get().peek(room);
+        let n = ready!(
+            self.io
+                .registration()
+                .poll_io(cx, &wait, None, attempt, |_| false)
+        )?;
+        buf.advance(n);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Closes one direction, or both.
+    pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
+        self.io.get().shutdown(how)
+    }
+
+    /// Borrows the two halves, for two branches of one task.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split(self)
+    }
+
+    /// Takes the connection apart, for two tasks. Dropping the writing half closes that direction.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split_owned(self)
+    }
+}
+
+/// Options of the socket.
+impl TcpStream {
+    /// True when small writes go out at once (TCP_NODELAY).
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.get().nodelay()
+    }
+
+    /// Sends small writes at once, instead of collecting them (TCP_NODELAY).
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.io.get().set_nodelay(nodelay)
+    }
+
+    /// True when what comes is acknowledged at once (TCP_QUICKACK).
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn quickack(&self) -> io::Result<bool> {
+        SockRef::from(self).tcp_quickack()
+    }
+
+    /// Acknowledges what comes at once. Not for ever: the kernel may switch it off (tcp(7)).
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        SockRef::from(self).set_tcp_quickack(quickack)
+    }
+
+    /// How long close(2) waits for what was not sent yet; `None`: it does not (SO_LINGER).
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        SockRef::from(self).linger()
+    }
+
+    /// Lets close(2) wait up to that long (whole seconds) for what was not sent yet.
+    ///
+    /// It blocks the thread that drops the socket; zero does not, see
+    /// [`set_zero_linger`](Self::set_zero_linger).
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        SockRef::from(self).set_linger(linger)
+    }
+
+    /// Makes close(2) throw away what was not sent, and reset the connection.
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        SockRef::from(self).set_linger(Some(Duration::ZERO))
+    }
+
+    /// Routers that a packet may pass (IP_TTL).
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.get().ttl()
+    }
+
+    /// Sets how many routers a packet may pass (IP_TTL).
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.get().set_ttl(ttl)
+    }
+}
+
+/// Reading and writing by a shared reference, for the halves too.
+impl TcpStream {
+    /// `AsyncRead::poll_read`.
+    #[track_caller]
+    pub(crate) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.io.poll_receive(cx, Location::caller(), buf)
+    }
+
+    /// `AsyncWrite::poll_write`.
+    #[track_caller]
+    pub(crate) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_send(cx, Location::caller(), buf)
+    }
+
+    /// `AsyncWrite::poll_write_vectored`.
+    #[track_caller]
+    pub(crate) fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_send_vectored(cx, Location::caller(), bufs)
+    }
+}
+
+impl AsyncRead for TcpStream {
+    #[track_caller]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_shared(cx, buf)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    #[track_caller]
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_shared(cx, buf)
+    }
+
+    #[track_caller]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored_shared(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing is kept back here.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closes the writing half.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shutdown_std(Shutdown::Write))
+    }
+}
+
+impl TryFrom<StdStream> for TcpStream {
+    type Error = io::Error;
+
+    /// As [`TcpStream::from_std`].
+    #[track_caller]
+    fn try_from(stream: StdStream) -> io::Result<Self> {
+        Self::from_std(stream)
+    }
+}
+
+impl AsFd for TcpStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.get().as_fd()
+    }
+}
+
+impl AsRawFd for TcpStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.get().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+/// A non-blocking TCP socket for addresses like `addr`.
+pub(crate) fn new_socket(addr: &SocketAddr) -> io::Result<Socket> {
+    Socket::new(
+        Domain::for_address(*addr),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )
+}
+
+pin_project! {
+    /// Future of [`TcpStream::connect`].
+    #[derive(Debug)]
+    #[must_use = "a future does nothing until it is awaited"]
+    pub struct Connect {
+        addrs: Addrs,
+        // The address that is being tried.
+        trying: Option<TcpStream>,
+        // What the one before said.
+        last: Option<io::Error>,
+        line: &'static Location<'static>,
+        #[pin]
+        pinned: PhantomPinned,
+    }
+}
+
+impl Connect {
+    /// Has not begun.
+    fn new(addrs: Addrs, line: &'static Location<'static>) -> Self {
+        Self {
+            addrs,
+            trying: None,
+            last: None,
+            line,
+            pinned: PhantomPinned,
+        }
+    }
+}
+
+impl Future for Connect {
+    type Output = io::Result<TcpStream>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let this = self.project();
+        loop {
+            if let Some(stream) = this.trying.as_ref() {
+                let result = ready!(stream.poll_connected(cx, this.line));
+                let stream = this.trying.take();
+                match (result, stream) {
+                    (Ok(()), Some(stream)) => return Poll::Ready(Ok(stream)),
+                    (Err(error), _) => *this.last = Some(error),
+                    (Ok(()), None) => {}
+                }
+            }
+            let Some(addr) = ready!(this.addrs.poll_next(cx))? else {
+                return Poll::Ready(Err(none_worked(this.last.take())));
+            };
+            match new_socket(&addr).and_then(|socket| TcpStream::start(socket, addr)) {
+                Ok(stream) => *this.trying = Some(stream),
+                Err(error) => *this.last = Some(error),
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// Future of [`TcpStream::peek`].
+    #[derive(Debug)]
+    #[must_use = "a future does nothing until it is awaited"]
+    pub struct Peek<'a> {
+        stream: &'a TcpStream,
+        buf: &'a mut [u8],
+        #[pin]
+        waiting: Waiting<'a>,
+    }
+}
+
+impl Future for Peek<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let this = self.project();
+        let stream = this.stream.io.get();
+        this.waiting.poll_io(cx, || stream.peek(this.buf))
+    }
+}

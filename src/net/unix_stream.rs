@@ -1,1 +1,529 @@
-//! (being written)
+//! `UnixStream`: a connection within one machine.
+//!
+//! ```text
+//!   connect(path): socket(2), connect(2) ──► done at once: the kernel queues it with the listener
+//!                                      └──► EAGAIN, when that queue is full: the caller's error
+//! ```
+//!
+//! connect(2) on a Unix socket does not wait like TCP's: it ends at once, and a full backlog gives
+//! no event later, so there is nothing to wait for.
+//! Read next: `net/unix_split.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::marker::PhantomPinned;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream as StdStream;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::BufMut;
+use pin_project_lite::pin_project;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::io::async_read::AsyncRead;
+use crate::io::async_write::AsyncWrite;
+use crate::io::evented::{Evented, Registration, Wait};
+use crate::io::interest::Interest;
+use crate::io::read_buf::ReadBuf;
+use crate::net::unix_addr::SocketAddr;
+use crate::net::unix_split::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned,
+};
+use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
+use crate::parts::wait_site::Kind;
+use crate::reactor::bits::Direction;
+
+/// A connection of a Unix socket.
+///
+/// ```
+/// use trefoil::io::{AsyncReadExt, AsyncWriteExt};
+/// use trefoil::net::UnixStream;
+///
+/// # let rt = trefoil::runtime::Runtime::new().unwrap();
+/// # rt.block_on(async {
+/// let (mut a, mut b) = UnixStream::pair()?;
+/// a.write_all(b"hello").await?;
+/// let mut buf = [0; 5];
+/// b.read_exact(&mut buf).await?;
+/// assert_eq!(&buf, b"hello");
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub struct UnixStream {
+    io: Evented<StdStream>,
+}
+
+impl UnixStream {
+    /// Connects to the listener at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What connect(2) says; `WouldBlock` when the listener's queue is full.
+    ///
+    /// # Panics
+    ///
+    /// When polled outside of a runtime, or in one without I/O.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: dropped early, the connection is closed.
+    #[track_caller]
+    pub fn connect<P: AsRef<Path>>(path: P) -> ConnectUnix {
+        ConnectUnix {
+            target: Target::Path(path.as_ref().to_owned()),
+            pinned: PhantomPinned,
+        }
+    }
+
+    /// Connects to the listener at `addr`, which may be an abstract name.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: dropped early, the connection is closed.
+    #[track_caller]
+    pub fn connect_addr(addr: SocketAddr) -> ConnectUnix {
+        ConnectUnix {
+            target: Target::Addr(addr),
+            pinned: PhantomPinned,
+        }
+    }
+
+    /// Two streams that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// What socketpair(2) says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or in one without I/O.
+    #[track_caller]
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (a, b) = Socket::pair(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        Ok((
+            Self::connected(a.into(), "UnixStream::pair")?,
+            Self::connected(b.into(), "UnixStream::pair")?,
+        ))
+    }
+
+    /// Takes over a connection of the standard library; makes it non-blocking.
+    ///
+    /// tokio differs: there the caller must have done that.
+    ///
+    /// # Errors
+    ///
+    /// What fcntl(2) or epoll_ctl(2) says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or in one without I/O.
+    #[track_caller]
+    pub fn from_std(stream: StdStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            io: Evented::new(stream, "UnixStream::from_std")?,
+        })
+    }
+
+    /// Registers a stream that is connected and whose send buffer is empty.
+    #[track_caller]
+    fn connected(stream: StdStream, what: &str) -> io::Result<Self> {
+        let io = Evented::new(stream, what)?;
+        io.registration().assume_writable();
+        Ok(Self { io })
+    }
+
+    /// A connection that has just been accepted; it is waited for where its listener is.
+    pub(crate) fn accepted(stream: StdStream, listener: &Registration) -> io::Result<Self> {
+        let io = Evented::beside(stream, listener)?;
+        io.registration().assume_writable();
+        Ok(Self { io })
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// What getsockname(2) says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().local_addr().map(SocketAddr::from)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// What getpeername(2) says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().peer_addr().map(SocketAddr::from)
+    }
+
+    /// Gives the connection to the standard library; it stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    pub fn into_std(self) -> io::Result<StdStream> {
+        Ok(self.io.into_io())
+    }
+
+    /// Takes the error that waits on the socket (SO_ERROR), if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.get().take_error()
+    }
+
+    /// Waits until a read is worth a try: bytes, their end, or an error.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn readable(&self) -> Readable<'_> {
+        Readable::new(self.io.registration(), Location::caller())
+    }
+
+    /// Waits until a write is worth a try: room, or an error.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn writable(&self) -> Writable<'_> {
+        Writable::new(self.io.registration(), Location::caller())
+    }
+
+    /// Waits until something of `interest` is ready, and tells what.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn ready(&self, interest: Interest) -> ReadyFor<'_> {
+        ReadyFor::new(self.io.registration(), interest, Location::caller())
+    }
+
+    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        self.io
+            .registration()
+            .poll_ready(cx, &wait, None)
+            .map_ok(|_| ())
+    }
+
+    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Write, Kind::Write, Location::caller());
+        self.io
+            .registration()
+            .poll_ready(cx, &wait, None)
+            .map_ok(|_| ())
+    }
+
+    /// Reads what is there, without waiting; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when nothing is there, as far as is known; what recv(2) says.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.try_receive(buf)
+    }
+
+    /// As [`try_read`](Self::try_read), into several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.io.try_receive_vectored(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), to the end of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.io.try_receive_buf(buf)
+    }
+
+    /// Writes what there is room for, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is no room, as far as is known; what send(2) says.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.io.try_send(buf)
+    }
+
+    /// As [`try_write`](Self::try_write), from several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_write`](Self::try_write).
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.try_send_vectored(bufs)
+    }
+
+    /// Runs a system call of yours if `interest` is ready.
+    ///
+    /// When `attempt` gives `WouldBlock`, the readiness is cleared; so it must be the socket that
+    /// said so.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when it is not ready; what `attempt` gives.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.registration().try_io(interest, attempt)
+    }
+
+    /// Runs a system call of yours each time `interest` is ready, until it does not block.
+    ///
+    /// # Errors
+    ///
+    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe if `attempt` is: it runs within one poll.
+    #[track_caller]
+    pub fn async_io<R, F: FnMut() -> io::Result<R>>(
+        &self,
+        interest: Interest,
+        attempt: F,
+    ) -> AsyncIo<'_, F> {
+        AsyncIo::new(
+            self.io.registration(),
+            interest,
+            Location::caller(),
+            attempt,
+        )
+    }
+
+    /// Closes one direction, or both.
+    pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
+        self.io.get().shutdown(how)
+    }
+
+    /// Borrows the two halves, for two branches of one task.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split(self)
+    }
+
+    /// Takes the connection apart, for two tasks. Dropping the writing half closes that direction.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split_owned(self)
+    }
+}
+
+/// Reading and writing by a shared reference, for the halves too.
+impl UnixStream {
+    /// `AsyncRead::poll_read`.
+    #[track_caller]
+    pub(crate) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.io.poll_receive(cx, Location::caller(), buf)
+    }
+
+    /// `AsyncWrite::poll_write`.
+    #[track_caller]
+    pub(crate) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_send(cx, Location::caller(), buf)
+    }
+
+    /// `AsyncWrite::poll_write_vectored`.
+    #[track_caller]
+    pub(crate) fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_send_vectored(cx, Location::caller(), bufs)
+    }
+}
+
+impl AsyncRead for UnixStream {
+    #[track_caller]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_shared(cx, buf)
+    }
+}
+
+impl AsyncWrite for UnixStream {
+    #[track_caller]
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_shared(cx, buf)
+    }
+
+    #[track_caller]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored_shared(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing is kept back here.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closes the writing half.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shutdown_std(Shutdown::Write))
+    }
+}
+
+impl TryFrom<StdStream> for UnixStream {
+    type Error = io::Error;
+
+    /// As [`UnixStream::from_std`].
+    #[track_caller]
+    fn try_from(stream: StdStream) -> io::Result<Self> {
+        Self::from_std(stream)
+    }
+}
+
+impl AsFd for UnixStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.get().as_fd()
+    }
+}
+
+impl AsRawFd for UnixStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.get().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+/// A socket that takes addresses of a path or an abstract name; non-blocking.
+pub(crate) fn new_socket() -> io::Result<Socket> {
+    Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
+}
+
+/// The address of `addr` for socket2.
+///
+/// # Errors
+///
+/// When it is longer than the system takes, or unnamed.
+pub(crate) fn to_sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
+    if let Some(path) = addr.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    let Some(name) = addr.as_abstract_name() else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the address has no name",
+        ));
+    };
+    // socket2 takes a leading zero byte for the mark of an abstract name, as the kernel does.
+    let name = [b"\0", name].concat();
+    SockAddr::unix(std::ffi::OsStr::from_bytes(&name))
+}
+
+/// Where to connect.
+#[derive(Debug)]
+enum Target {
+    /// A path.
+    Path(PathBuf),
+    /// Any name.
+    Addr(SocketAddr),
+}
+
+pin_project! {
+    /// Future of [`UnixStream::connect`] and [`UnixStream::connect_addr`].
+    ///
+    /// Never waits, today; it is a future so that it may.
+    #[derive(Debug)]
+    #[must_use = "a future does nothing until it is awaited"]
+    pub struct ConnectUnix {
+        target: Target,
+        #[pin]
+        pinned: PhantomPinned,
+    }
+}
+
+impl Future for ConnectUnix {
+    type Output = io::Result<UnixStream>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        let addr = match self.project().target {
+            Target::Path(path) => SockAddr::unix(path)?,
+            Target::Addr(addr) => to_sock_addr(addr)?,
+        };
+        let socket = new_socket()?;
+        socket.connect(&addr)?;
+        Poll::Ready(UnixStream::connected(socket.into(), "UnixStream::connect"))
+    }
+}

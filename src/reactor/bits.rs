@@ -36,12 +36,20 @@ impl Bits {
 
     /// What [`Readiness::clear`] leaves alone: the end of a stream never goes away.
     pub(super) const STICKY: Self = Self(4 | 8 | 64);
-    /// What even a system call that would block does not clear: it says nothing about these two.
-    pub(super) const KEPT: Self = Self(16 | 64);
     /// What concerns whoever reads. An error belongs to both directions.
     const READ_SIDE: Self = Self(1 | 4 | 16 | 32 | 64);
     /// What concerns whoever writes.
     const WRITE_SIDE: Self = Self(2 | 8 | 32 | 64);
+
+    /// The set with these bits; the first six are those of `io::Ready` (`io/interest.rs`).
+    pub(crate) const fn from_u8(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits, for [`from_u8`](Self::from_u8).
+    pub(crate) const fn to_u8(self) -> u8 {
+        self.0
+    }
 
     /// Both sets together.
     pub(crate) const fn with(self, other: Self) -> Self {
@@ -74,16 +82,26 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    /// What makes an operation of this direction worth a try.
-    pub(super) const fn side(self) -> Bits {
+    /// What concerns this direction: an event with any of it moves its tick.
+    pub(crate) const fn side(self) -> Bits {
         match self {
             Self::Read => Bits::READ_SIDE,
             Self::Write => Bits::WRITE_SIDE,
         }
     }
 
-    /// What a system call that would block has refuted.
-    pub(super) const fn denied(self) -> Bits {
-        self.side().without(Bits::KEPT)
+    /// What makes a read or a write worth a try. Urgent data does not: it is fetched apart.
+    pub(crate) const fn wanted(self) -> Bits {
+        self.side().without(Bits::PRIORITY)
+    }
+
+    /// The direction that a wait for `wanted` belongs to; reading when it could be either.
+    pub(crate) const fn of(wanted: Bits) -> Self {
+        if wanted.meets(Bits::READ_SIDE.without(Bits::WRITE_SIDE)) || !wanted.meets(Bits::WRITABLE)
+        {
+            Self::Read
+        } else {
+            Self::Write
+        }
     }
 }

@@ -6,9 +6,8 @@
 //!   task ── poll ──► bits say no ──┴─► its waker goes into the direction's slot: Pending
 //!                    bits say yes ──► Seen (bits + both ticks) ──► system call ──┬─► bytes
 //!                                                                                │
-//!                    poll_after ◄── would block ◄────────────────────────────────┘
-//!                      tick still the one in Seen? clear the bits, wait
-//!                      another tick: an event came in between, so try again
+//!                    deny ◄── would block ◄──────────────────────────────────────┘
+//!                      tick still the one in Seen? clear the bits; then poll again
 //! ```
 //!
 //! epoll reports edges: "something came" is said once. So a clear must never erase an event that
@@ -87,12 +86,11 @@ enum Side {
 impl Side {
     /// The list for who waits for `bits`. What is no writing (errors, priority) counts as
     /// reading: an error event reaches both directions.
-    fn of(bits: Bits) -> Self {
-        let write = bits.meets(Bits::WRITABLE);
-        match (bits.meets(Bits::READABLE.with(Bits::PRIORITY)), write) {
-            (true, true) => Self::Either,
-            (false, true) => Self::Write,
-            (_, false) => Self::Read,
+    fn of(wanted: Bits) -> Self {
+        match Direction::of(wanted) {
+            Direction::Read if wanted.meets(Bits::WRITABLE) => Self::Either,
+            Direction::Read => Self::Read,
+            Direction::Write => Self::Write,
         }
     }
 }
@@ -208,48 +206,20 @@ impl Readiness {
         self.lock().seen()
     }
 
-    /// Waits in the slot of `direction` until an operation is worth a try.
+    /// Waits in the slot of its direction until one of `wanted` is set.
     ///
     /// A slot holds one waker: the last caller's. Others wait by [`Self::poll_listed`].
     #[inline]
-    pub(crate) fn poll(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Seen> {
-        self.poll_slot(cx, direction, None)
-    }
-
-    /// After a system call of ours that would have blocked: waits for the next event.
-    ///
-    /// Ready at once when one has come since `seen`. Otherwise everything that speaks for
-    /// `direction` is cleared, the end of the stream too: the kernel has just denied it.
-    #[inline]
-    pub(crate) fn poll_after(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        seen: Seen,
-    ) -> Poll<Seen> {
-        self.poll_slot(cx, direction, Some(seen))
-    }
-
-    /// [`Self::poll`], and with `stale` [`Self::poll_after`].
-    fn poll_slot(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        stale: Option<Seen>,
-    ) -> Poll<Seen> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, wanted: Bits) -> Poll<Seen> {
+        let direction = Direction::of(wanted);
         // The clone is made without the lock, and the waker it replaces dropped without it:
         // both are declared before the guard, so they go after it.
         let mut clone = None;
         let _replaced;
         loop {
             let mut state = self.lock();
-            match stale {
-                Some(seen) if state.ticks[direction as usize] == seen.ticks[direction as usize] => {
-                    state.bits = state.bits.without(direction.denied());
-                }
-                Some(_) => return Poll::Ready(state.seen()),
-                None if state.bits.meets(direction.side()) => return Poll::Ready(state.seen()),
-                None => {}
+            if state.bits.meets(wanted.with(Bits::SHUTDOWN)) {
+                return Poll::Ready(state.seen());
             }
             let slot = &mut state.slots[direction as usize];
             if slot
@@ -337,7 +307,14 @@ impl Readiness {
     ///
     /// The end of a stream and the end of the runtime stay.
     pub(crate) fn clear(&self, seen: Seen, bits: Bits) {
-        let mut gone = bits.without(Bits::STICKY);
+        self.deny(seen, bits.without(Bits::STICKY));
+    }
+
+    /// A system call that `seen` made worth a try would have blocked: clears what it waited for.
+    ///
+    /// The end of the stream too, for the kernel has just denied it.
+    pub(crate) fn deny(&self, seen: Seen, wanted: Bits) {
+        let mut gone = wanted.without(Bits::SHUTDOWN);
         let mut state = self.lock();
         for direction in [Direction::Read, Direction::Write] {
             if state.ticks[direction as usize] != seen.ticks[direction as usize] {
@@ -431,19 +408,20 @@ mod tests {
                 for events in [1, 1 << 8, 1 << 15, 1 << 16] {
                     let readiness = Readiness::new();
                     event(&readiness, bits);
-                    let Poll::Ready(seen) = readiness.poll(&mut cx, direction) else {
+                    let Poll::Ready(seen) = readiness.poll(&mut cx, direction.wanted()) else {
                         panic!("an event did not make {direction:?} ready")
                     };
                     (0..events).for_each(|_| drop(event(&readiness, came)));
                     readiness.clear(seen, bits);
-                    let after = readiness.poll_after(&mut cx, direction, seen);
-                    let lost = bits == came;
+                    readiness.deny(seen, direction.wanted());
+                    let after = readiness.poll(&mut cx, direction.wanted());
+                    let kept = bits == came;
                     assert_eq!(
                         after.is_ready(),
-                        lost,
+                        kept,
                         "{direction:?}, {events} of {came:?}"
                     );
-                    assert_eq!(readiness.now().bits().meets(bits), lost);
+                    assert_eq!(readiness.now().bits().meets(bits), kept);
                 }
             }
         }
@@ -492,7 +470,11 @@ mod tests {
         let [first, last] = counts.clone().map(Waker::from);
         for waker in [&first, &last, &last] {
             let mut cx = Context::from_waker(waker);
-            assert!(readiness.poll(&mut cx, Direction::Read).is_pending());
+            assert!(
+                readiness
+                    .poll(&mut cx, Direction::Read.wanted())
+                    .is_pending()
+            );
         }
         assert_eq!(
             Arc::strong_count(&counts[0]),
@@ -508,7 +490,7 @@ mod tests {
         assert_eq!(counts[1].0.load(Ordering::Relaxed), 1);
         let mut cx = Context::from_waker(&last);
         for direction in [Direction::Read, Direction::Write] {
-            let Poll::Ready(seen) = readiness.poll(&mut cx, direction) else {
+            let Poll::Ready(seen) = readiness.poll(&mut cx, direction.wanted()) else {
                 panic!("still waiting after the end")
             };
             assert!(is_rt_shutdown_err(&seen.check_shutdown().unwrap_err()));

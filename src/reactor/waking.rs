@@ -52,8 +52,7 @@ impl Waking {
 
     /// Wakes what was collected; the caller holds no lock.
     pub(super) fn wake_all(&mut self) {
-        // After a panic the batch holds the rest, so go on until a round ends well.
-        while let Err(panic) = catch(|| self.wakers.wake_all()) {
+        if let Err(panic) = catch(|| self.wakers.wake_all()) {
             self.panicked.get_or_insert(panic);
         }
     }
