@@ -53,7 +53,20 @@ mod a {
 
 /// The same workloads on trefoil.
 mod b {
-    use tokio as rt;
+    /// trefoil, and tokio's where trefoil has nothing yet: sync types run on any executor, and the
+    /// rows of [`super::NOT_YET`] compile but are not run.
+    mod rt {
+        pub use trefoil::*;
+        pub mod sync {
+            pub use tokio::sync::{Mutex, Notify, mpsc};
+            pub use trefoil::sync::*;
+        }
+        pub use tokio::signal;
+        pub mod task {
+            pub use tokio::task::unconstrained;
+            pub use trefoil::task::*;
+        }
+    }
     #[rustfmt::skip]
     mod start { use super::rt; include!("start.rs"); }
     #[rustfmt::skip]
@@ -61,15 +74,30 @@ mod b {
     #[rustfmt::skip]
     mod time { use super::{rt, start}; include!("time.rs"); }
     #[rustfmt::skip]
-    mod net { use super::{rt, start}; include!("net.rs"); }
-    #[rustfmt::skip]
     mod sync { use super::{rt, start}; include!("sync.rs"); }
     #[rustfmt::skip]
     mod rest { use super::{rt, start}; include!("rest.rs"); }
     /// The chapters, each asked for its rows.
     pub const CHAPTERS: super::Chapters =
-        [executor::run, time::run, net::run, sync::run, rest::run];
+        [executor::run, time::run, sync::run, rest::run, |_| None];
 }
+
+/// Workloads whose names trefoil does not have yet: only the other sides run them.
+const NOT_YET: &[&str] = &[
+    "accept",
+    "bulk",
+    "http_hello",
+    "mutex_unc_nobudget",
+    "signal",
+    "tcp_1000c",
+    "tcp_1000self",
+    "tcp_64c",
+    "tcp_64self",
+    "tcp_pp",
+    "tcp_pp_vs_raw",
+    "tcp_pp_yielder",
+    "udp_pp",
+];
 
 /// Fewer rounds say nothing: a median of less than seven is moved by two disturbed ones.
 const MIN_ROUNDS: usize = 7;
@@ -173,12 +201,13 @@ fn compare(args: &Args) {
         child_args.extend(["--target-ms".to_owned(), ms.to_string()]);
     }
     let all = vec![Side::Tokio, Side::Trefoil, Side::Raw];
-    let plan = Plan {
-        sides: if args.side.is_empty() {
-            all
-        } else {
-            args.side.clone()
-        },
+    let sides = if args.side.is_empty() {
+        all
+    } else {
+        args.side.clone()
+    };
+    let mut plan = Plan {
+        sides: sides.clone(),
         rounds: if args.quick { 1 } else { args.rounds.max(1) },
         child_args,
         attempts: if args.quick { 1 } else { 3 },
@@ -194,6 +223,9 @@ fn compare(args: &Args) {
     println!("{text}");
     let mut outcomes = Vec::new();
     for row in args.rows() {
+        let missing = NOT_YET.contains(&row.job().workload);
+        plan.sides = sides.clone();
+        plan.sides.retain(|&side| side != Side::Trefoil || !missing);
         let outcome = rounds::compare(row, &plan);
         for line in report::table_lines(&outcome) {
             println!("{line}");
