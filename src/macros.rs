@@ -37,6 +37,8 @@
 //! Read next: `macros/support.rs`, the functions that the expansions call.
 
 #[doc(hidden)]
+pub mod refused;
+#[doc(hidden)]
 pub mod support;
 
 /// Pins futures on the stack.

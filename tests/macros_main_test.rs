@@ -88,9 +88,9 @@ async fn main_of_many_threads(text: &str, mut count: usize) -> &str {
 }
 
 #[rt::main(flavor = "current_thread")]
-async fn with_generics<T: Fn() -> usize, const N: usize>(f: T, name: [u8; N]) -> usize
+async fn with_generics<T: Fn() -> usize, const N: usize, U>(f: T, name: [U; N]) -> usize
 where
-    T: Clone,
+    U: Copy,
 {
     let body = N;
     f() + body + name.len()
@@ -137,7 +137,7 @@ async unsafe fn of_the_unsafe_kind(n: u32) -> u32 {
 fn the_function_returns_what_its_body_returns() {
     assert_eq!(main_of_one_thread().unwrap(), "9");
     assert_eq!(main_of_many_threads("abc", 3), "c");
-    assert_eq!(with_generics(|| 1, [0; 3]), 7);
+    assert_eq!(with_generics(|| 1, [0_u8; 3]), 7);
     let mut counter = Counter(1);
     assert_eq!(counter.add(2).0 + counter.0, 6);
     assert_eq!(written_by_a_macro(), 11);

@@ -89,17 +89,7 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> Result<Args, E
             }
             "name" => args.name = Some(string(&key, &value)?.0),
             "crate" => args.root = Some(path(&key, &value)?),
-            unknown => {
-                let hint = match unknown {
-                    "core_threads" => "it is called `worker_threads`".to_owned(),
-                    "flavour" => "it is spelled `flavor`".to_owned(),
-                    _ => format!("there are {KEYS}"),
-                };
-                return Err(at(
-                    &key,
-                    format!("no argument has the name `{unknown}`; {hint}"),
-                ));
-            }
+            _ => return Err(unknown(&key)),
         }
     }
 
@@ -124,19 +114,13 @@ fn split(tokens: TokenStream) -> Result<Vec<Argument>, Error> {
             let text = format!("a name was expected here; write `key = value` with one of {KEYS}");
             return Err(Error::new(token.span(), text));
         };
-        let missing = || {
-            at(
-                key,
-                format!("`{key}` has no value; write `{key} = {}`", example(key)),
-            )
-        };
         match tokens.next() {
             Some(TokenTree::Punct(equals))
                 if equals.as_char() == '=' && equals.spacing() == Spacing::Alone => {}
-            _ => return Err(missing()),
+            _ => return Err(no_value(key)),
         }
         let value = match tokens.next() {
-            None => return Err(missing()),
+            None => return Err(no_value(key)),
             Some(TokenTree::Punct(_)) => return Err(wrong_value(key)),
             Some(value) => unwrapped(value),
         };
@@ -206,13 +190,12 @@ fn count(key: &Ident, value: &TokenTree) -> Result<Literal, Error> {
         _ => plain.parse(),
     };
     match number {
-        Ok(0) => Err(at(key, format!("`{key}` is at least 1"))),
-        Ok(number) => {
+        Ok(number @ 1..) => {
             let mut literal = Literal::usize_unsuffixed(number);
             literal.set_span(value.span());
             Ok(literal)
         }
-        Err(_) => Err(wrong_value(key)),
+        Ok(0) | Err(_) => Err(wrong_value(key)),
     }
 }
 
@@ -302,24 +285,45 @@ fn example(key: &Ident) -> &'static str {
     }
 }
 
+/// The error for a key without a value.
+fn no_value(key: &Ident) -> Error {
+    if !is_known(key) {
+        return unknown(key);
+    }
+    at(
+        key,
+        format!("`{key}` has no value; write `{key} = {}`", example(key)),
+    )
+}
+
 /// The error for a value of the wrong type.
 fn wrong_value(key: &Ident) -> Error {
     let kind = match key.to_string().as_str() {
         "flavor" | "name" => "a string literal",
         "crate" => "a path in a string literal",
-        "worker_threads" => "an integer literal",
+        "worker_threads" => "an integer literal, at least 1",
         "start_paused" => "`true` or `false`",
-        unknown => {
-            return at(
-                key,
-                format!("no argument has the name `{unknown}`; there are {KEYS}"),
-            );
-        }
+        _ => return unknown(key),
     };
     at(
         key,
         format!("`{key}` is {kind}; write `{key} = {}`", example(key)),
     )
+}
+
+/// The error for a key that does not exist.
+fn unknown(key: &Ident) -> Error {
+    let hint = match key.to_string().as_str() {
+        "core_threads" => "it is called `worker_threads`".to_owned(),
+        "flavour" => "it is spelled `flavor`".to_owned(),
+        _ => format!("there are {KEYS}"),
+    };
+    at(key, format!("no argument has the name `{key}`; {hint}"))
+}
+
+/// True for a key that exists.
+fn is_known(key: &Ident) -> bool {
+    KEYS.contains(&format!("`{key}`"))
 }
 
 /// An error at a key.

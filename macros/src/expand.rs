@@ -130,6 +130,12 @@ fn assemble(attribute: Attribute, root: &str, args: &Args, mut function: Functio
 fn body(function: &mut Function) -> TokenTree {
     let mut content = TokenStream::new();
     if can_be_named(&function.returns) {
+        // rustc says "inferred here" of this `return`: let it say so of the type behind `->`.
+        let place = match function.returns.first() {
+            Some(first) => first.span(),
+            None => function.name.span(),
+        };
+        let code = |text| args::respanned(code(text), Span::mixed_site().located_at(place));
         content.extend(code(
             "if let ::core::option::Option::Some(value) = ::core::option::Option::None::<",
         ));
@@ -137,7 +143,8 @@ fn body(function: &mut Function) -> TokenTree {
             content.extend(code("()"));
         }
         content.extend(function.returns.iter().cloned());
-        content.extend(code("> { return value; }"));
+        // With a semicolon, or it would be the value of an empty body.
+        content.extend(code("> { return value; };"));
     }
     content.extend(function.body.drain(..));
     let mut braces = Group::new(Delimiter::Brace, content);

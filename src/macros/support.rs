@@ -160,3 +160,44 @@ impl<T, E, F: Future<Output = Result<T, E>>> MaybeDone<F> {
         }
     }
 }
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use std::cell::Cell;
+    use std::future::{Future, pending, poll_fn};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use crate::parts::budget;
+
+    #[test]
+    fn without_budget_select_polls_no_branch_but_asks_for_another_turn() {
+        let polls = Cell::new(0);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut select = pin!(async {
+            crate::select! {
+                _ = poll_fn(|_| { polls.set(polls.get() + 1); Poll::Ready(()) }) => 1,
+                _ = pending::<()>() => 2,
+            }
+        });
+        budget::refilled(|| {
+            while budget::has_remaining() {
+                match budget::spend(&mut cx) {
+                    Poll::Ready(spent) => spent.made_progress(),
+                    Poll::Pending => unreachable!(),
+                }
+            }
+            assert!(select.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(polls.get(), 0);
+        });
+        assert_eq!(select.poll(&mut cx), Poll::Ready(1));
+    }
+
+    #[test]
+    fn turns_go_round() {
+        let mut turns = super::Turns::rotate(3);
+        assert_eq!([0; 4].map(|_| turns.next()), [0, 1, 2, 0]);
+        assert_eq!([0; 2].map(|_| super::Turns::stay(3).next()), [0, 0]);
+        assert_eq!(super::Turns::rotate(0).next(), 0);
+    }
+}
