@@ -11,12 +11,13 @@ pub(crate) mod mutex_mapped;
 pub(crate) mod mutex_owned;
 
 pub(crate) mod notify;
-
+// The futures of it.
 pub(crate) mod notified;
 
 pub(crate) mod barrier;
 
 pub(crate) mod cancellation_token;
+pub(crate) mod cancellation_wait;
 
 pub mod oneshot;
 
@@ -35,6 +36,11 @@ pub(crate) mod mpsc_sender;
 pub(crate) mod mpsc_unbounded;
 pub(crate) mod mpsc_weak;
 
+pub use crate::sync::barrier::{Barrier, BarrierWaitResult};
+pub use crate::sync::cancellation_token::{CancellationToken, DropGuard, DropGuardRef};
+pub use crate::sync::cancellation_wait::{
+    WaitForCancellationFuture, WaitForCancellationFutureOwned,
+};
 pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use crate::sync::mutex_owned::OwnedMutexGuard;
@@ -45,6 +51,10 @@ pub use crate::sync::semaphore_permit::SemaphorePermit;
 
 /// The futures that the methods of this chapter return.
 pub mod futures {
+    pub use crate::sync::barrier::Wait;
+    pub use crate::sync::cancellation_wait::{
+        RunUntilCancelledFuture, RunUntilCancelledFutureOwned,
+    };
     pub use crate::sync::mutex::Lock;
     pub use crate::sync::mutex_owned::LockOwned;
     pub use crate::sync::notified::{Notified, OwnedNotified};

@@ -119,6 +119,16 @@ enum Stage {
     Done,
 }
 
+/// What is left to do after [`Notify::end_generation`].
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owed {
+    /// Nothing.
+    Nobody,
+    /// To call [`Notify::call_everybody`], without a lock.
+    Somebody,
+}
+
 impl Notify {
     /// A notify without a permit.
     pub fn new() -> Self {
@@ -163,27 +173,34 @@ impl Notify {
     /// Wakes all that wait now, those included whose [`notified`](Self::notified) was
     /// called and not polled. Leaves no permit.
     pub fn notify_waiters(&self) {
+        if self.end_generation() == Owed::Somebody {
+            self.call_everybody();
+        }
+    }
+
+    /// The first half of [`notify_waiters`](Self::notify_waiters): who waits now is owed a call.
+    ///
+    /// Wakes nobody, so a lock may be held that orders it against [`place`](Self::place).
+    pub(crate) fn end_generation(&self) -> Owed {
         let mut word = self.word.load(Relaxed);
         while word & STATE != WAITING {
-            // Release: pairs with the Acquire loads of polls, which see the new generation.
+            // Release: pairs with the Acquire in `generation`; polls see what came before.
             match self.swap(word, word + GENERATION, Release) {
-                Ok(()) => return,
+                Ok(()) => return Owed::Nobody,
                 Err(now) => word = now,
             }
         }
-        self.call_all();
+        let _line = self.lock();
+        // Release: as above.
+        self.word.fetch_add(GENERATION, Release);
+        Owed::Somebody
     }
 
-    /// The rare half of [`notify_waiters`](Self::notify_waiters): somebody waits.
+    /// The second half of [`notify_waiters`](Self::notify_waiters).
     #[cold]
-    fn call_all(&self) {
-        let mut begun = false;
+    pub(crate) fn call_everybody(&self) {
         wake_in_batches(|wakers| {
             let mut line = self.lock();
-            if !std::mem::replace(&mut begun, true) {
-                // From here on everybody in line is owed. Release: as in `notify_waiters`.
-                self.word.fetch_add(GENERATION, Release);
-            }
             let more = self.call_owed(&mut line, wakers);
             self.settle(&line);
             more
@@ -394,7 +411,7 @@ impl Notify {
 
     /// How many `notify_waiters` there were, shifted as in the word.
     fn generation(&self) -> usize {
-        // Acquire: pairs with the Release in `notify_waiters` and `call_all`.
+        // Acquire: pairs with the Release in `end_generation`.
         self.word.load(Acquire) & !STATE
     }
 
