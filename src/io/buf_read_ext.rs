@@ -49,15 +49,15 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// # Errors
     ///
     /// `InvalidData` when the line is not UTF-8: `text` is what it was before, the line is lost.
-    /// Else the stream's own: the whole characters that came before are in `text`.
+    /// Else the stream's own: what came before is in `text`, if it is UTF-8.
     ///
     /// # Cancel safety
     ///
-    /// None: the whole characters read so far are appended to `text`, the bytes of one that is not
-    /// complete are lost. Safe are [`read_until`](Self::read_until) and
+    /// None: dropped early, what was read of the line is lost, and `text` is what it was before.
+    /// Safe are [`read_until`](Self::read_until) and
     /// [`Lines::next_line`](crate::io::Lines::next_line).
     ///
-    /// tokio differs: dropped early, it leaves the string empty, and the bytes read are lost.
+    /// tokio differs: dropped early, it leaves the string empty.
     ///
     /// ```
     /// use trefoil::io::AsyncBufReadExt;

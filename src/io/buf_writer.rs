@@ -119,7 +119,7 @@ impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.buffer.len() + bytes.len() > self.capacity {
+        if bytes.len() > self.capacity - self.buffer.len() {
             ready!(self.as_mut().poll_empty(cx))?;
         }
         let me = self.project();
@@ -147,27 +147,28 @@ impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let total = slices
+        // A stream that takes several slices gets them all or none; another one takes the first.
+        let all = self.stream.is_write_vectored();
+        let mut lengths = slices
             .iter()
-            .fold(0, |sum: usize, slice| sum.saturating_add(slice.len()));
-        if total > self.capacity - self.buffer.len() {
+            .map(|slice| slice.len())
+            .filter(|len| *len > 0);
+        let needed = if all {
+            // Slices may overlap, so their sum has no bound.
+            lengths.fold(0, usize::saturating_add)
+        } else {
+            lengths.next().unwrap_or(0)
+        };
+        if needed > self.capacity - self.buffer.len() {
             ready!(self.as_mut().poll_empty(cx))?;
         }
         let me = self.project();
-        if total >= *me.capacity && me.stream.is_write_vectored() {
+        if needed >= *me.capacity {
             return me.stream.poll_write_vectored(cx, slices);
         }
-        let mut slices = slices.iter().filter(|slice| !slice.is_empty());
         let mut taken = 0;
-        // A large first slice goes straight on (the buffer is empty then: nothing this large fits
-        // beside what it held); a large later one waits for the next call.
-        let first = match slices.next() {
-            None => return Poll::Ready(Ok(0)),
-            Some(first) if first.len() >= *me.capacity => return me.stream.poll_write(cx, first),
-            Some(first) => first,
-        };
-        for slice in std::iter::once(first).chain(slices) {
-            if me.buffer.len() + slice.len() > *me.capacity {
+        for slice in slices {
+            if slice.len() > *me.capacity - me.buffer.len() {
                 break;
             }
             me.buffer.extend_from_slice(slice);

@@ -120,7 +120,7 @@ impl<R: AsyncBufRead> Lines<R> {
         if bytes.pop_if(|last| *last == b'\n').is_some() {
             bytes.pop_if(|last| *last == b'\r');
         }
-        Poll::Ready(String::from_utf8(bytes).map(Some).map_err(not_utf8))
+        Poll::Ready(String::from_utf8(bytes).map(Some).map_err(|_| not_utf8()))
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod read_ext;
 pub(crate) mod read;
 pub(crate) mod read_number;
 
+pub(crate) mod growing;
 pub(crate) mod text;
 
 pub(crate) mod read_to_end;

@@ -14,8 +14,8 @@
 //! the kernel to write over it.
 //!
 //! One hole is left that types cannot close: a reader may put *another* `ReadBuf` in the place of
-//! ours. [`fill_slice`] and [`fill_spare`] compare where the bytes lie, before they believe a
-//! count; every adaptor of `io/` reads through one of the two.
+//! ours. [`fill_slice`], [`fill_spare`] and `fill` of `io/growing.rs` compare where the bytes lie,
+//! before they believe a count; every adaptor of `io/` reads through one of the three.
 //! Read next: `io/async_read.rs`.
 
 #![allow(unsafe_code, reason = "memory that is partly uninitialised")]
@@ -248,6 +248,11 @@ impl<'a> ReadBuf<'a> {
         self.initialised = self.initialised.max(end);
         self.filled = end;
     }
+
+    /// Where the bytes lie, for [`check_same`].
+    pub(crate) fn place(&self) -> *const [MaybeUninit<u8>] {
+        self.memory
+    }
 }
 
 // SAFETY: `chunk_mut` is exactly the unfilled part, `remaining_mut` its length, and both change
@@ -283,7 +288,7 @@ pub(crate) fn fill_slice(
     read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
 ) -> Poll<io::Result<usize>> {
     let mut buf = ReadBuf::new(memory);
-    let place: *const [_] = buf.memory;
+    let place = buf.place();
     ready!(read(&mut buf))?;
     check_same(&buf, place);
     Poll::Ready(Ok(buf.filled))
@@ -307,7 +312,7 @@ pub(crate) fn fill_spare<B: BufMut + ?Sized>(
         // uninitialised (its unsafe ones forbid it to their callers).
         let room = unsafe { room.as_uninit_slice_mut() };
         let mut buf = ReadBuf::uninit(room);
-        let place: *const [_] = buf.memory;
+        let place = buf.place();
         ready!(read(&mut buf))?;
         check_same(&buf, place);
         buf.filled
@@ -324,7 +329,7 @@ pub(crate) fn fill_spare<B: BufMut + ?Sized>(
 ///
 /// The length counts too: an empty buffer may end where a stranger's begins.
 #[track_caller]
-fn check_same(buf: &ReadBuf<'_>, place: *const [MaybeUninit<u8>]) {
+pub(crate) fn check_same(buf: &ReadBuf<'_>, place: *const [MaybeUninit<u8>]) {
     assert!(
         std::ptr::eq(buf.memory, place),
         "poll_read: the reader put another ReadBuf in the place of the one it was given"

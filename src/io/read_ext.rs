@@ -162,12 +162,11 @@ pub trait AsyncReadExt: AsyncRead {
     /// # Errors
     ///
     /// `InvalidData` when the bytes are not UTF-8: `text` is what it was before, the bytes are
-    /// lost. Else the stream's own: the whole characters that came before are in `text`.
+    /// lost. Else the stream's own: what came before is in `text`, if it is UTF-8.
     ///
     /// # Cancel safety
     ///
-    /// None: the whole characters read so far are appended to `text`, the bytes of one that is
-    /// not complete are lost.
+    /// None: dropped early, what was read is lost, and `text` is what it was before.
     ///
     /// ```
     /// use trefoil::io::AsyncReadExt;

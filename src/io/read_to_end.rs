@@ -11,12 +11,12 @@
 //! otherwise double, only to learn that nothing more comes.
 //!
 //! A reader is offered [`FIRST_OFFER_BYTES`], and twice as much after each read that used all of
-//! it. Why not all the room there is: a reader that wants plain bytes has to zero what it is
-//! offered, and one that then gives one byte at a time would zero a megabyte for each.
+//! it. Why not all the room there is: a reader that wants plain bytes zeroes what it is offered.
 //! Read next: `io/text.rs`.
 
 #![forbid(unsafe_code)]
 
+use std::borrow::BorrowMut;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomPinned;
@@ -24,11 +24,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::BufMut;
 use pin_project_lite::pin_project;
 
 use crate::io::async_read::AsyncRead;
-use crate::io::read_buf::{fill_slice, fill_spare};
+use crate::io::growing::Growing;
+use crate::io::read_buf::fill_slice;
 use crate::io::text::Text;
 use crate::io::wait_line::at_line;
 use crate::parts::wait_site::Kind;
@@ -70,23 +70,25 @@ impl Progress {
     }
 
     /// Reads until the end; gives the number of bytes since [`new`](Self::new).
-    fn poll<R: AsyncRead + Unpin + ?Sized>(
+    fn poll<R, V>(
         &mut self,
         reader: &mut R,
         cx: &mut Context<'_>,
-        bytes: &mut Vec<u8>,
-    ) -> Poll<io::Result<usize>> {
+        bytes: &mut Growing<V>,
+    ) -> Poll<io::Result<usize>>
+    where
+        R: AsyncRead + Unpin + ?Sized,
+        V: BorrowMut<Vec<u8>>,
+    {
         let chosen = *self.chosen.get_or_insert(bytes.capacity());
         loop {
-            let full = bytes.len() == bytes.capacity();
-            let n = if full && chosen != 0 && bytes.capacity() == chosen {
-                ready!(probe(reader, cx, bytes))?
+            let n = if bytes.is_full() && chosen != 0 && bytes.capacity() == chosen {
+                ready!(probe(reader, cx, bytes.vec()))?
             } else {
-                if full {
-                    bytes.reserve(GROWTH_BYTES);
+                if bytes.is_full() {
+                    bytes.vec().reserve(GROWTH_BYTES);
                 }
-                let mut room = (&mut *bytes).limit(self.offer);
-                ready!(fill_spare(&mut room, |buf| Pin::new(&mut *reader).poll_read(cx, buf)))?
+                ready!(bytes.fill(self.offer, |buf| Pin::new(&mut *reader).poll_read(cx, buf)))?
             };
             self.total += n;
             match n {
@@ -116,7 +118,7 @@ pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     pub struct ReadToEnd<'a, R: ?Sized> {
         reader: &'a mut R,
-        bytes: &'a mut Vec<u8>,
+        bytes: Growing<&'a mut Vec<u8>>,
         progress: Progress,
         line: &'static Location<'static>,
         #[pin]
@@ -133,7 +135,7 @@ impl<'a, R: ?Sized> ReadToEnd<'a, R> {
     ) -> Self {
         Self {
             reader,
-            bytes,
+            bytes: Growing::borrowed(bytes),
             progress: Progress::new(),
             line,
             pinned: PhantomPinned,
@@ -193,11 +195,8 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
         let n = ready!(at_line(me.line, Kind::Read, || {
             me.progress.poll(&mut **me.reader, cx, bytes)
         }));
-        if n.is_err() {
-            me.text.keep_whole_characters();
-        } else {
-            me.text.finish()?;
-        }
-        Poll::Ready(n)
+        // The stream's own error comes first.
+        let text = me.text.finish();
+        Poll::Ready(n.and_then(|n| text.map(|()| n)))
     }
 }

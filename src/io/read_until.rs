@@ -130,16 +130,13 @@ impl<R: AsyncBufRead + Unpin + ?Sized> Future for ReadLine<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let me = self.project();
-        let bytes = me.text.bytes();
+        let bytes = me.text.bytes().vec();
         let n = ready!(at_line(me.line, Kind::Read, || {
             poll_read_until(Pin::new(&mut **me.reader), cx, b'\n', bytes, me.total)
         }));
-        if n.is_err() {
-            me.text.keep_whole_characters();
-        } else {
-            me.text.finish()?;
-        }
-        Poll::Ready(n)
+        // The stream's own error comes first.
+        let text = me.text.finish();
+        Poll::Ready(n.and_then(|n| text.map(|()| n)))
     }
 }
 

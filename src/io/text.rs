@@ -1,21 +1,26 @@
 //! Bytes on their way into a caller's `String`: shown only when they are whole characters.
 //!
 //! ```text
-//!   caller's String ──(empty: its memory is lent)──► bytes ──► finish: all valid, appended
-//!                                                      │
-//!                                                      └─────► dropped or failed:
-//!                                                              the whole characters are appended
+//!   caller's String ──(empty: its memory is taken)──► bytes
+//!         ▲                                             │
+//!         └── finish: all valid, appended ──────────────┤
+//!                                                       └──► dropped: lost
 //! ```
 //!
 //! Why not read into the `String`: a read may end amid a character, and a `String` never holds
 //! half of one. Only what was read is checked, so many lines read into one `String` take linear
 //! time.
+//!
+//! Why not save the bytes in `Drop`: a future with a `Drop` keeps its borrow of the `String` to the
+//! end of the block, and a program that looks at the text while the finished future is still in
+//! scope would not compile.
 //! Read next: `io/read_to_end.rs`, `io/read_until.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::mem;
+
+use crate::io::growing::Growing;
 
 /// Bytes read so far, and where they go.
 #[derive(Debug)]
@@ -23,7 +28,7 @@ pub(crate) struct Text<'a> {
     /// The caller's; holds what it held, until the end.
     target: &'a mut String,
     /// What was read, not yet checked.
-    bytes: Vec<u8>,
+    bytes: Growing<Vec<u8>>,
 }
 
 impl<'a> Text<'a> {
@@ -31,61 +36,39 @@ impl<'a> Text<'a> {
     pub(crate) fn new(target: &'a mut String) -> Self {
         Self {
             target,
-            bytes: Vec::new(),
+            bytes: Growing::owned(Vec::new()),
         }
     }
 
     /// Where to read to.
-    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn bytes(&mut self) -> &mut Growing<Vec<u8>> {
         if self.bytes.capacity() == 0 && self.target.is_empty() {
-            self.bytes = mem::take(self.target).into_bytes();
+            let memory = std::mem::take(self.target).into_bytes();
+            self.bytes = Growing::owned(memory);
         }
         &mut self.bytes
     }
 
-    /// Appends what was read to the caller's string.
+    /// Appends what was read to the caller's string, at the end or after an error of the stream.
     ///
     /// # Errors
     ///
     /// `InvalidData` when it is not UTF-8; then the string is what it was before.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        match String::from_utf8(mem::take(&mut self.bytes)) {
-            Ok(text) => {
-                self.append(text);
-                Ok(())
-            }
-            Err(error) => Err(not_utf8(error)),
-        }
-    }
-
-    /// Appends the whole characters that were read: the stream failed, or nobody waits any more.
-    pub(crate) fn keep_whole_characters(&mut self) {
-        let text = String::from_utf8(mem::take(&mut self.bytes)).unwrap_or_else(|error| {
-            let whole = error.utf8_error().valid_up_to();
-            let mut bytes = error.into_bytes();
-            bytes.truncate(whole);
-            String::from_utf8(bytes).unwrap_or_default()
-        });
-        self.append(text);
-    }
-
-    /// Adds `text`; an empty target takes over its memory (which was its own, as a rule).
-    fn append(&mut self, text: String) {
-        if self.target.is_empty() && text.capacity() != 0 {
+        let text = String::from_utf8(self.bytes.take()).map_err(|_| not_utf8())?;
+        if self.target.is_empty() {
             *self.target = text;
         } else {
             self.target.push_str(&text);
         }
+        Ok(())
     }
 }
 
-impl Drop for Text<'_> {
-    fn drop(&mut self) {
-        self.keep_whole_characters();
-    }
-}
-
-/// The error for bytes that are no text.
-pub(crate) fn not_utf8(error: std::string::FromUtf8Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+/// The error for bytes that are no text, in the words of std's readers.
+pub(crate) fn not_utf8() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "stream did not contain valid UTF-8",
+    )
 }

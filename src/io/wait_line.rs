@@ -45,3 +45,64 @@ pub(crate) fn at_line<T>(
     }
     result
 }
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+    use crate::io::async_write::AsyncWrite;
+    use crate::io::duplex::duplex;
+    use crate::io::read_ext::AsyncReadExt;
+    use crate::parts::wait_site::WaitSite;
+    use std::future::Future;
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+
+    /// Leaves a mark as another leaf would.
+    fn another_branch() -> WaitSite {
+        let mark = WaitSite {
+            location: Location::caller(),
+            kind: Kind::Sleep,
+            resource: 7,
+        };
+        wait_site::leave(mark.kind, mark.location, mark.resource);
+        mark
+    }
+
+    #[test]
+    fn the_mark_has_the_users_line_and_the_streams_resource() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (_a, mut b) = duplex(4);
+        another_branch();
+        let mut buf = [0; 4];
+        let line = line!() + 1;
+        let read = pin!(b.read(&mut buf));
+        assert!(read.poll(&mut cx).is_pending());
+        let mark = wait_site::take().expect("the read waits");
+        assert_eq!(
+            (mark.location.file(), mark.location.line()),
+            (file!(), line)
+        );
+        assert_eq!(mark.kind, Kind::Read);
+        assert_ne!(mark.resource, 7);
+    }
+
+    #[test]
+    fn a_poll_that_is_done_leaves_the_mark_of_another_branch() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut a, mut b) = duplex(4);
+        assert!(Pin::new(&mut a).poll_write(&mut cx, b"x").is_ready());
+        let other = another_branch();
+        let mut buf = [0; 4];
+        assert!(pin!(b.read(&mut buf)).poll(&mut cx).is_ready());
+        let mark = wait_site::take().expect("the other branch still waits");
+        assert_eq!((mark.kind, mark.location), (other.kind, other.location));
+    }
+
+    #[test]
+    fn a_stream_that_leaves_no_mark_gets_one() {
+        another_branch();
+        assert!(at_line::<()>(Location::caller(), Kind::Write, || Poll::Pending).is_pending());
+        let mark = wait_site::take().expect("it waits");
+        assert_eq!((mark.kind, mark.resource), (Kind::Write, 0));
+    }
+}
