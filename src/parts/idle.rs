@@ -158,8 +158,9 @@ impl Idle {
         before.searchers() == 1
     }
 
-    /// A worker is about to sleep (edge 3). The caller must now look at every source again; if
-    /// there is work it calls [`rise`](Self::rise), else it sleeps and then calls `rise`.
+    /// A worker is about to sleep (edge 3). The caller must now look at every source again: if
+    /// there is work it calls [`retract`](Self::retract), else it sleeps and then calls
+    /// [`rise`](Self::rise).
     pub(crate) fn fall_asleep(&self, worker: usize, searching: bool, place: Place) {
         {
             let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +179,21 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// The sleep is over, or did not begin (edge 5). True: somebody picked this worker, so it
+    /// The second look found work: the worker searches again, whether or not somebody picked it
+    /// meanwhile (edges 5 and 1 in one step).
+    ///
+    /// As a searcher it will look for more when it has found something. Running what it found
+    /// uncounted would lose a wake-up: pushes that saw it search woke nobody.
+    pub(crate) fn retract(&self, worker: usize) {
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = sleepers.iter().rposition(|sleeper| *sleeper == worker) {
+            sleepers.remove(place);
+            self.counts
+                .fetch_add(SEARCHER.wrapping_sub(SLEEPER), Ordering::Relaxed);
+        }
+    }
+
+    /// The sleep is over (edge 5). True: somebody picked this worker, so it
     /// counts as a searcher and must search; its unpark has come or will come.
     #[must_use = "a picked worker counts as a searcher"]
     pub(crate) fn rise(&self, worker: usize) -> bool {
@@ -202,5 +217,145 @@ impl Idle {
     /// Workers that sleep now.
     pub(crate) fn sleeping(&self) -> usize {
         Counts(self.counts.load(Ordering::Relaxed)).sleepers() as usize
+    }
+}
+
+/// The models run two workers over one queue (a mutexed one that loom can see), with the worker
+/// loop of the head: pop, search, announce, look again, sleep.
+///
+/// The mutations they catch are listed in `tests/mutations.py`.
+#[cfg(all(test, trefoil_loom))]
+mod models {
+    use super::*;
+    use crate::parts::parker::Parker;
+    use crate::shim::Arc;
+    use crate::shim::atomic::{AtomicUsize, Ordering};
+
+    /// Work, workers and their beds. The queue's length is an atomic read and written relaxed, so
+    /// that only the fences of this file order it against the counts.
+    struct Pool {
+        idle: Idle,
+        jobs: AtomicUsize,
+        beds: [Parker; 2],
+        /// Jobs that have been begun.
+        begun: AtomicUsize,
+    }
+
+    impl Pool {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                idle: Idle::new(2),
+                jobs: AtomicUsize::new(0),
+                beds: [Parker::new(), Parker::new()],
+                begun: AtomicUsize::new(0),
+            })
+        }
+
+        fn push(&self) {
+            self.jobs.fetch_add(1, Ordering::Relaxed);
+            self.wake_one();
+        }
+
+        fn wake_one(&self) {
+            if let Some(worker) = self.idle.pick() {
+                self.beds[worker].unpark();
+            }
+        }
+
+        fn has_work(&self) -> bool {
+            self.jobs.load(Ordering::Relaxed) > 0
+        }
+
+        fn take(&self) -> bool {
+            let mut jobs = self.jobs.load(Ordering::Relaxed);
+            while jobs > 0 {
+                match self.jobs.compare_exchange(
+                    jobs,
+                    jobs - 1,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => return true,
+                    Err(now) => jobs = now,
+                }
+            }
+            false
+        }
+
+        /// A worker's way to its next job: as in `runtime/worker.rs`.
+        fn next_job(&self, worker: usize) {
+            let mut searching = self.idle.start_search();
+            loop {
+                if searching && self.take() {
+                    if self.idle.stop_search() && self.has_work() {
+                        self.wake_one();
+                    }
+                    return;
+                }
+                self.idle.fall_asleep(worker, searching, Place::First);
+                if self.has_work() {
+                    self.idle.retract(worker);
+                    searching = true;
+                    continue;
+                }
+                self.beds[worker].park();
+                searching = self.idle.rise(worker) || self.idle.start_search();
+            }
+        }
+    }
+
+    /// Liveness: a job that is pushed while the only free worker goes to sleep is run.
+    #[test]
+    fn a_push_and_a_sleeper_do_not_miss_each_other() {
+        loom::model(|| {
+            let pool = Pool::new();
+            let p = pool.clone();
+            let worker = loom::thread::spawn(move || p.next_job(0));
+            pool.push();
+            worker.join().unwrap();
+        });
+    }
+
+    /// Liveness: two jobs that must run at the same time do, although the second push may find
+    /// somebody searching and wake nobody: the last searcher must wake another.
+    #[test]
+    fn two_jobs_that_need_each_other_both_run() {
+        loom::model(|| {
+            let pool = Pool::new();
+            let meet = Arc::new(Parker::new());
+            let workers: Vec<_> = (0..2)
+                .map(|worker| {
+                    let (pool, meet) = (pool.clone(), meet.clone());
+                    loom::thread::spawn(move || {
+                        pool.next_job(worker);
+                        // The first waits for the second: a job alone never ends.
+                        if pool.begun.fetch_add(1, Ordering::AcqRel) == 0 {
+                            meet.park();
+                        } else {
+                            meet.unpark();
+                        }
+                    })
+                })
+                .collect();
+            pool.push();
+            pool.push();
+            for worker in workers {
+                worker.join().unwrap();
+            }
+        });
+    }
+
+    /// Safety: a picked worker leaves the stack exactly once, and the counts end at 0.
+    #[test]
+    fn counts_come_back_to_zero() {
+        loom::model(|| {
+            let pool = Pool::new();
+            let p = pool.clone();
+            let worker = loom::thread::spawn(move || p.next_job(0));
+            pool.push();
+            worker.join().unwrap();
+            let counts = Counts(pool.idle.counts.load(Ordering::Relaxed));
+            assert_eq!((counts.searchers(), counts.sleepers()), (0, 0));
+        });
     }
 }

@@ -367,12 +367,14 @@ impl Worker<'_> {
     fn search_or_sleep(&self) -> Option<Runnable> {
         let (this, index) = (self.this, self.running.index);
         let mut searching = this.idle.start_search();
+        let mut slept = false;
         loop {
-            if searching {
-                if let Some(task) = self.steal() {
-                    self.stop_search();
-                    return Some(task);
+            if searching && let Some(task) = self.steal() {
+                self.stop_search();
+                if slept {
+                    self.keep_watch();
                 }
+                return Some(task);
             }
             let turn = self.shared.driver.try_turn();
             let place = if turn.is_some() {
@@ -383,18 +385,23 @@ impl Worker<'_> {
             this.idle.fall_asleep(index, searching, place);
             // The second look: whatever was pushed before the announcement is seen here, or its
             // pusher sees us asleep (the proof in parts/idle.rs).
-            let work = self.has_work();
-            if !work {
-                self.sleep(turn);
+            if self.has_work() {
+                drop(turn);
+                this.idle.retract(index);
+                if this.shutdown.load(Ordering::Acquire) {
+                    return None;
+                }
+                searching = true;
+                continue;
             }
+            self.sleep(turn);
+            slept = true;
             searching = this.idle.rise(index);
             if this.shutdown.load(Ordering::Acquire) {
                 return None;
             }
-            let task = self
-                .next_task()
-                .or_else(|| if work { self.steal() } else { None });
-            if let Some(task) = task.or_else(|| self.take_stuck()) {
+            // What events have woken is in our own queue.
+            if let Some(task) = self.next_task().or_else(|| self.take_stuck()) {
                 if searching {
                     self.stop_search();
                 }

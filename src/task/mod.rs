@@ -10,6 +10,8 @@ pub(crate) mod raw;
 pub(crate) mod set;
 pub(crate) mod spawn;
 pub(crate) mod state;
+#[cfg(all(test, trefoil_loom))]
+mod state_models;
 pub(crate) mod wait_slot;
 pub(crate) mod yield_now;
 

@@ -45,6 +45,7 @@
 //!
 //! Bits: 63..32 wakes | 31..4 references | 3 `WAKER` | 2 `JOIN` | 1 `CANCELLED` | 0 `COMPLETE`
 //!
+//! The models that loom checks are in `task/state_models.rs`.
 //! Read next: `task/raw.rs`, which acts on what these functions return.
 
 #![forbid(unsafe_code)]
