@@ -305,9 +305,9 @@ impl Registration {
         self.readiness.assume(Bits::WRITABLE);
     }
 
-    /// As [`Self::attempt`]'s WouldBlock, for an operation in several calls.
-    pub(crate) fn deny(&self, seen: Seen, direction: Direction) {
-        self.readiness.deny(seen, direction.wanted());
+    /// Takes a waiter that goes away out of its list.
+    pub(crate) fn leave(&self, place: &mut Option<Place>) {
+        self.readiness.leave(place);
     }
 }
 
@@ -395,6 +395,11 @@ impl<S> Evented<S> {
     /// The object, to change it; its fd must stay the same.
     pub(crate) fn get_mut(&mut self) -> &mut S {
         &mut self.io
+    }
+
+    /// Where it waits, and the object to change it.
+    pub(crate) fn parts_mut(&mut self) -> (&Registration, &mut S) {
+        (&self.registration, &mut self.io)
     }
 
     /// Where it waits.

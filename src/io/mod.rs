@@ -58,6 +58,10 @@ pub(crate) mod interest;
 
 pub(crate) mod evented;
 
+pub(crate) mod async_fd;
+pub(crate) mod async_fd_guard;
+pub(crate) mod async_fd_wait;
+
 pub mod unix;
 
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};

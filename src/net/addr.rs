@@ -16,12 +16,15 @@ use std::future::Future;
 use std::io;
 use std::marker::PhantomPinned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
 use pin_project_lite::pin_project;
 
+use crate::io::wait_line::at_line;
+use crate::parts::wait_site::Kind;
 use crate::task::join::JoinHandle;
 use crate::task::spawn::spawn_blocking;
 
@@ -105,8 +108,9 @@ impl Addrs {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
+        line: &'static Location<'static>,
     ) -> Poll<io::Result<Option<SocketAddr>>> {
-        ready!(self.poll_known(cx))?;
+        ready!(at_line(line, Kind::BlockingJob, || self.poll_known(cx)))?;
         Poll::Ready(Ok(self.next_known()))
     }
 
@@ -259,6 +263,7 @@ impl<T: sealed::Ask + ?Sized> sealed::Ask for &T {
 pub fn lookup_host<T: ToSocketAddrs>(host: T) -> LookupHost {
     LookupHost {
         addrs: Some(host.ask()),
+        line: Location::caller(),
         pinned: PhantomPinned,
     }
 }
@@ -269,6 +274,7 @@ pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     pub struct LookupHost {
         addrs: Option<Addrs>,
+        line: &'static Location<'static>,
         #[pin]
         pinned: PhantomPinned,
     }

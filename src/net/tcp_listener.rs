@@ -77,6 +77,7 @@ impl TcpListener {
         Bind {
             addrs: addr.ask(),
             last: None,
+            line: Location::caller(),
             pinned: PhantomPinned,
         }
     }
@@ -237,6 +238,7 @@ pin_project! {
         addrs: Addrs,
         // What the last address said.
         last: Option<io::Error>,
+        line: &'static Location<'static>,
         #[pin]
         pinned: PhantomPinned,
     }
@@ -247,7 +249,7 @@ impl Future for Bind {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpListener>> {
         let this = self.project();
-        while let Some(addr) = ready!(this.addrs.poll_next(cx))? {
+        while let Some(addr) = ready!(this.addrs.poll_next(cx, this.line))? {
             match TcpListener::bind_addr(addr) {
                 Ok(listener) => return Poll::Ready(Ok(listener)),
                 Err(error) => *this.last = Some(error),

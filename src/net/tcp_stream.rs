@@ -641,7 +641,7 @@ impl Future for Connect {
                     (Ok(()), None) => {}
                 }
             }
-            let Some(addr) = ready!(this.addrs.poll_next(cx))? else {
+            let Some(addr) = ready!(this.addrs.poll_next(cx, this.line))? else {
                 return Poll::Ready(Err(none_worked(this.last.take())));
             };
             match new_socket(&addr).and_then(|socket| TcpStream::start(socket, addr)) {

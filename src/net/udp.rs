@@ -72,6 +72,7 @@ impl UdpSocket {
         BindUdp {
             addrs: addr.ask(),
             last: None,
+            line: Location::caller(),
             pinned: PhantomPinned,
         }
     }
@@ -134,6 +135,7 @@ impl UdpSocket {
             socket: self,
             addrs: addr.ask(),
             last: None,
+            line: Location::caller(),
             pinned: PhantomPinned,
         }
     }
@@ -355,6 +357,7 @@ impl UdpSocket {
             buf,
             addrs,
             target: None,
+            line: Location::caller(),
             waiting,
         }
     }

@@ -46,6 +46,7 @@ pin_project! {
     pub struct BindUdp {
         pub(super) addrs: Addrs,
         pub(super) last: Option<io::Error>,
+        pub(super) line: &'static Location<'static>,
         #[pin]
         pub(super) pinned: PhantomPinned,
     }
@@ -56,7 +57,7 @@ impl Future for BindUdp {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<UdpSocket>> {
         let this = self.project();
-        while let Some(addr) = ready!(this.addrs.poll_next(cx))? {
+        while let Some(addr) = ready!(this.addrs.poll_next(cx, this.line))? {
             match UdpSocket::bind_addr(addr) {
                 Ok(socket) => return Poll::Ready(Ok(socket)),
                 Err(error) => *this.last = Some(error),
@@ -74,6 +75,7 @@ pin_project! {
         pub(super) socket: &'a UdpSocket,
         pub(super) addrs: Addrs,
         pub(super) last: Option<io::Error>,
+        pub(super) line: &'static Location<'static>,
         #[pin]
         pub(super) pinned: PhantomPinned,
     }
@@ -84,7 +86,7 @@ impl Future for ConnectUdp<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
-        while let Some(addr) = ready!(this.addrs.poll_next(cx))? {
+        while let Some(addr) = ready!(this.addrs.poll_next(cx, this.line))? {
             // A datagram socket only notes the peer: connect(2) does not wait.
             match this.socket.get().connect(addr) {
                 Ok(()) => return Poll::Ready(Ok(())),
@@ -127,6 +129,7 @@ pin_project! {
         pub(super) addrs: Addrs,
         // The first of the addresses, once it is known.
         pub(super) target: Option<SocketAddr>,
+        pub(super) line: &'static Location<'static>,
         #[pin]
         pub(super) waiting: Waiting<'a>,
     }
@@ -139,7 +142,7 @@ impl Future for SendTo<'_> {
         let this = self.project();
         let target = match *this.target {
             Some(target) => target,
-            None => match ready!(this.addrs.poll_next(cx))? {
+            None => match ready!(this.addrs.poll_next(cx, this.line))? {
                 Some(target) => *this.target.insert(target),
                 None => return Poll::Ready(Err(none_worked(None))),
             },
