@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use trefoil as rt;
 
-use rt::sync::mpsc::error::{SendError, TryRecvError, TrySendError};
+use rt::sync::mpsc::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 use rt::sync::mpsc::{self, futures};
 
 /// A waker that counts.
@@ -454,6 +454,43 @@ fn a_task_that_always_finds_messages_runs_out_of_budget() {
             .await;
         });
         task.await.unwrap();
+    });
+}
+
+#[test]
+fn send_timeout_gives_the_message_back_in_time() {
+    assert_impl_all!(rt::time::futures::SendTimeout<'_, u8>: Send, Sync);
+    assert_impl_all!(rt::time::futures::SendTimeout<'_, Cell<u8>>: Send);
+    assert_not_impl_any!(rt::time::futures::SendTimeout<'_, Cell<u8>>: Sync);
+    assert_not_impl_any!(rt::time::futures::SendTimeout<'_, u8>: Unpin);
+    let runtime = rt::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let limit = rt::time::Duration::from_secs(60);
+        sender
+            .send_timeout(1, rt::time::Duration::ZERO)
+            .await
+            .unwrap();
+        let start = rt::time::Instant::now();
+        let late = sender.send_timeout(2, limit).await;
+        assert_eq!(late, Err(SendTimeoutError::Timeout(2)));
+        assert!(start.elapsed() >= limit);
+
+        let (count, waker) = Count::new();
+        let mut waiting = Box::pin(sender.send_timeout(3, limit));
+        assert!(poll_with(waiting.as_mut(), &waker).is_pending());
+        assert_eq!(receiver.recv().await, Some(1));
+        assert_eq!(count.get(), 1);
+        assert_eq!(waiting.await, Ok(()));
+        receiver.close();
+        assert_eq!(
+            sender.send_timeout(4, limit).await,
+            Err(SendTimeoutError::Closed(4))
+        );
     });
 }
 

@@ -117,10 +117,15 @@ impl<T> Permit<'_, T> {
     ///
     /// If the receiver has been dropped, so is the message.
     pub fn send(self, value: T) {
+        drop(self.try_send(value));
+    }
+
+    /// Sends a message; gives it back if the receiver has been dropped.
+    pub(crate) fn try_send(self, value: T) -> Result<(), SendError<T>> {
         let sender = self.sender;
         // The message takes the room along.
         std::mem::forget(self);
-        drop(sender.push(value));
+        sender.push(value)
     }
 }
 

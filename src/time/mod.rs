@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Files in reading order: `wheel` (the data structure), `clock` (what time it is), `nearest`
-//! (who sleeps until when), `timer` (all together), then what programs use: `sleep`, `timeout`, `interval`, `pause`.
+//! (who sleeps until when), `timer` (all together), then what programs use: `sleep`, `timeout`,
+//! `interval`, `pause`, `send_timeout`.
 
 pub(crate) mod wheel;
 
@@ -48,4 +49,5 @@ pub use timeout::{Timeout, timeout, timeout_at};
 pub mod futures {
     pub use crate::time::interval::Tick;
     pub use crate::time::pause::Advance;
+    pub use crate::time::send_timeout::SendTimeout;
 }
