@@ -261,3 +261,83 @@ impl<T> fmt::Debug for Channel<T> {
             .finish_non_exhaustive()
     }
 }
+
+/// The end of a channel from either side. Safety by the `Arc` in the values, which loom counts;
+/// liveness by `block_on`, which loom reports as a deadlock when a wake-up is lost.
+#[cfg(all(test, trefoil_loom))]
+mod models {
+    use crate::sync::mpsc;
+    use loom::future::block_on;
+    use loom::sync::Arc as Checked;
+    use loom::thread;
+
+    #[test]
+    fn the_last_sender_ends_the_wait() {
+        loom::model(|| {
+            let (sender, mut receiver) = mpsc::unbounded_channel();
+            let other = sender.clone();
+            let one = thread::spawn(move || drop(sender));
+            let two = thread::spawn(move || other.send(Checked::new(1)).unwrap());
+            assert_eq!(*block_on(receiver.recv()).unwrap(), 1);
+            assert!(block_on(receiver.recv()).is_none());
+            one.join().unwrap();
+            two.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn the_last_permit_ends_a_closed_channel() {
+        for send in [true, false] {
+            loom::model(move || {
+                let (sender, mut receiver) = mpsc::channel(2);
+                let permit = sender.clone().try_reserve_owned().unwrap();
+                let thread = thread::spawn(move || match send {
+                    true => drop(permit.send(Checked::new(1))),
+                    false => drop(permit),
+                });
+                receiver.close();
+                let received = block_on(receiver.recv());
+                assert_eq!(received.is_some(), send);
+                assert!(!send || block_on(receiver.recv()).is_none());
+                thread.join().unwrap();
+                drop(sender);
+            });
+        }
+    }
+
+    #[test]
+    fn a_dropped_receiver_leaves_no_message_behind() {
+        loom::model(|| {
+            let (sender, receiver) = mpsc::channel(1);
+            let permit = sender.try_reserve_owned().unwrap();
+            let thread = thread::spawn(move || permit.send(Checked::new(1)));
+            drop(receiver);
+            let sender = thread.join().unwrap();
+            assert_eq!(sender.capacity(), 1);
+            assert!(sender.is_closed());
+        });
+    }
+
+    #[test]
+    fn close_wakes_who_waits_for_it() {
+        loom::model(|| {
+            let (sender, receiver) = mpsc::channel::<u8>(1);
+            let thread = thread::spawn(move || drop(receiver));
+            block_on(sender.closed());
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_send_that_waits_for_room_gets_it_or_an_error() {
+        loom::model(|| {
+            let (sender, mut receiver) = mpsc::channel(1);
+            sender.try_send(Checked::new(1)).unwrap();
+            let thread = thread::spawn(move || block_on(sender.send(Checked::new(2))).is_ok());
+            assert_eq!(*block_on(receiver.recv()).unwrap(), 1);
+            receiver.close();
+            let second = block_on(receiver.recv()).is_some();
+            assert_eq!(thread.join().unwrap(), second);
+        });
+    }
+}
