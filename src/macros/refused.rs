@@ -6,12 +6,12 @@
 //! # A key that does not exist
 //!
 //! ```compile_fail
-//! #[trefoil::main(flavour = "local")]
+//! #[trefoil::main(flavour = "current_thread")]
 //! async fn run() {}
 //! ```
 //!
 //! ```
-//! #[trefoil::main(flavor = "local")]
+//! #[trefoil::main(flavor = "current_thread")]
 //! async fn run() {}
 //! ```
 //!
