@@ -209,10 +209,8 @@ impl Notify {
 
     /// Calls who is owed, until nobody is or the batch is full.
     fn call_owed(&self, line: &mut Line, wakers: &mut Wakers) -> More {
-        // Stable while somebody is in line: the mutex guards it then.
-        let now = self.generation();
         while let Some(first) = line.front()
-            && line.value(first).is_some_and(|ask| ask.generation != now)
+            && self.is_owed(line, Some(first))
         {
             if wakers.is_full() {
                 return More::Yes;
@@ -248,28 +246,52 @@ impl Notify {
     /// The rare half of [`notify`](Self::notify): somebody waits.
     #[cold]
     fn call_one(&self, note: Note) {
-        wake_in_batches(|wakers| {
-            let mut line = self.lock();
-            if self.call_owed(&mut line, wakers) == More::Yes || wakers.is_full() {
-                return More::Yes;
-            }
-            let chosen = match note {
-                Note::Front => line.front(),
-                Note::Back => line.back(),
-            };
-            if let Some(chosen) = chosen {
-                if let Some(ask) = line.value_mut(chosen) {
-                    ask.note = Some(note);
+        let mut line = self.lock();
+        if self.is_owed(&line, line.front()) {
+            drop(line);
+            // The owed ones first. One of their wakers may panic; the note is given all the same.
+            return wake_in_batches(|wakers| {
+                let mut line = self.lock();
+                if self.call_owed(&mut line, wakers) == More::Yes || wakers.is_full() {
+                    return More::Yes;
                 }
-                line.call(chosen).into_iter().for_each(|w| wakers.push(w));
-                self.settle(&line);
-            } else {
-                self.settle(&line);
-                // Nobody is in line and nobody can come while it is locked.
-                self.leave_permit();
-            }
-            More::No
-        });
+                self.give(&mut line, note)
+                    .into_iter()
+                    .for_each(|w| wakers.push(w));
+                More::No
+            });
+        }
+        let waker = self.give(&mut line, note);
+        drop(line);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives a note to who is in line, none of whom is owed, or leaves it as the permit.
+    #[must_use = "the waiter sleeps on unless its waker is woken"]
+    fn give(&self, line: &mut Line, note: Note) -> Option<Waker> {
+        let chosen = match note {
+            Note::Front => line.front(),
+            Note::Back => line.back(),
+        };
+        let Some(chosen) = chosen else {
+            self.settle(line);
+            // Nobody is in line and nobody can come while it is locked.
+            self.leave_permit();
+            return None;
+        };
+        if let Some(ask) = line.value_mut(chosen) {
+            ask.note = Some(note);
+        }
+        let waker = line.call(chosen);
+        self.settle(line);
+        waker
+    }
+
+    /// True for a waiter whose generation is over.
+    fn is_owed(&self, line: &Line, key: Option<Key>) -> bool {
+        key.and_then(|key| line.value(key))
+            // The generation is stable while somebody is in line: the mutex guards it then.
+            .is_some_and(|ask| ask.generation != self.generation())
     }
 
     /// Takes the permit if it is there.
