@@ -367,6 +367,18 @@ fn kinds_are_numbers_with_names() {
 }
 
 #[test]
+fn the_types_go_where_a_task_goes() {
+    use rt::signal::{CtrlC, unix::Recv};
+    use static_assertions::{assert_impl_all, assert_not_impl_any};
+    assert_impl_all!(Signal: Send, Sync, Unpin);
+    assert_impl_all!(SignalKind: Send, Sync, Unpin, Copy);
+    assert_impl_all!(Recv<'_>: Send, Sync);
+    assert_impl_all!(CtrlC: Send, Sync);
+    assert_not_impl_any!(Recv<'_>: Unpin);
+    assert_not_impl_any!(CtrlC: Unpin);
+}
+
+#[test]
 fn ctrl_c_listens_from_its_first_poll_on() {
     let _alone = alone();
     current().block_on(async {

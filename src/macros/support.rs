@@ -2,7 +2,7 @@
 //!
 //! Expansions name everything through here (`$crate::macros::support::Poll`), so that a `Poll` or
 //! `Some` of the user's own cannot come between.
-//! Read next: `macros.rs`.
+//! Read next: `macros/refused.rs`.
 
 #![forbid(unsafe_code)]
 
