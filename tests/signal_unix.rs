@@ -39,16 +39,16 @@ fn workers() -> Runtime {
 /// Sends a signal to this thread; its handler has run when this returns.
 fn raise(kind: SignalKind) {
     // SAFETY: raise(3) has no precondition; every test has a handler for what it raises.
-    assert_eq!(unsafe { libc::raise(kind.as_raw_value()) }, 0);
+    let result = unsafe { libc::raise(kind.as_raw_value()) };
+    assert_eq!(result, 0);
 }
 
 /// Sends a signal to this process; the kernel chooses the thread.
 fn kill(kind: SignalKind) {
-    // SAFETY: as for `raise`.
-    assert_eq!(
-        unsafe { libc::kill(std::process::id() as c_int, kind.as_raw_value()) },
-        0
-    );
+    let process = std::process::id().cast_signed();
+    // SAFETY: as for `raise`; the process is this one.
+    let result = unsafe { libc::kill(process, kind.as_raw_value()) };
+    assert_eq!(result, 0);
 }
 
 /// Waits for the signal, and no longer than a lost one would be noticed.
@@ -431,7 +431,8 @@ fn a_forked_child_leaves_the_parents_signals_alone() {
         }
         let mut status = 0;
         // SAFETY: `status` is a local, `child` is our child.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(waited, child);
         assert!(libc::WIFEXITED(status), "{status:#x}");
         assert_eq!(libc::WEXITSTATUS(status), 7);
         comes(&mut signal_of_parent).await;
