@@ -131,7 +131,7 @@ fn the_value_can_be_taken_out() {
     let mut future = Box::pin(NUMBER.scope(5, async { NUMBER.try_get().is_ok() }));
     assert_eq!(future.as_mut().take_value(), Some(5));
     assert_eq!(future.as_mut().take_value(), None);
-    assert_eq!(now(future.as_mut()), false, "later polls find none");
+    assert!(!now(future.as_mut()), "later polls find none");
 
     let mut future = Box::pin(LOG.scope(RefCell::default(), async {
         LOG.with(|log| log.borrow_mut().push("inside"));
