@@ -18,6 +18,7 @@ pub(crate) mod runtime;
 pub(crate) mod worker;
 
 pub use crate::parts::lanes::{LaneReport, TaskReport, TaskState, WaitReport, WorkerReport};
+pub use crate::reactor::readiness::is_rt_shutdown_err;
 pub use builder::Builder;
 pub use context::TryCurrentError;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
