@@ -21,8 +21,8 @@ use socket2::{SockAddr, SockRef};
 
 use crate::io::evented::{Evented, Wait, Waiting};
 use crate::net::tcp_listener::BACKLOG;
-use crate::net::unix_addr::SocketAddr;
-use crate::net::unix_stream::{UnixStream, new_socket, to_sock_addr};
+use crate::net::unix_addr::{SocketAddr, from_sock_addr, to_sock_addr};
+use crate::net::unix_stream::{UnixStream, new_socket};
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
 use crate::sys::socket::{SOCK_CLOEXEC, SOCK_NONBLOCK};
@@ -153,8 +153,7 @@ impl UnixListener {
     /// accept4(2).
     fn accept_now(&self) -> io::Result<(StdStream, SocketAddr)> {
         let (socket, addr) = SockRef::from(self).accept4(SOCK_CLOEXEC | SOCK_NONBLOCK)?;
-        let addr = addr.as_unix().ok_or(io::ErrorKind::InvalidData)?;
-        Ok((socket.into(), addr.into()))
+        Ok((socket.into(), from_sock_addr(&addr)?))
     }
 
     /// Registers an accepted connection where the listener is.

@@ -17,7 +17,6 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::marker::PhantomPinned;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -33,7 +32,7 @@ use crate::io::async_write::AsyncWrite;
 use crate::io::evented::{Evented, Registration, Wait};
 use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::net::unix_addr::SocketAddr;
+use crate::net::unix_addr::{SocketAddr, to_sock_addr};
 use crate::net::unix_split::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned,
 };
@@ -470,26 +469,6 @@ impl fmt::Debug for UnixStream {
 /// A socket that takes addresses of a path or an abstract name; non-blocking.
 pub(crate) fn new_socket() -> io::Result<Socket> {
     Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
-}
-
-/// The address of `addr` for socket2.
-///
-/// # Errors
-///
-/// When it is longer than the system takes, or unnamed.
-pub(crate) fn to_sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
-    if let Some(path) = addr.as_pathname() {
-        return SockAddr::unix(path);
-    }
-    let Some(name) = addr.as_abstract_name() else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the address has no name",
-        ));
-    };
-    // socket2 takes a leading zero byte for the mark of an abstract name, as the kernel does.
-    let name = [b"\0", name].concat();
-    SockAddr::unix(std::ffi::OsStr::from_bytes(&name))
 }
 
 /// Where to connect.
