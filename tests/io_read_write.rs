@@ -346,20 +346,11 @@ fn read_to_string_leaves_the_string_alone_when_it_is_no_text() {
 }
 
 #[test]
-fn read_to_string_keeps_text_that_came_before_an_error() {
+fn a_failed_read_to_string_leaves_the_string_as_it_was() {
     let steps = [give("ab"), Step::Later, Step::Fail(ErrorKind::TimedOut)];
     let mut target = String::from("> ");
     let error = run(Script::reading(steps).read_to_string(&mut target)).unwrap_err();
-    assert_eq!(
-        (error.kind(), target.as_str()),
-        (ErrorKind::TimedOut, "> ab")
-    );
-    let steps = [give("ab"), give([0xff]), Step::Fail(ErrorKind::TimedOut)];
-    let error = run(Script::reading(steps).read_to_string(&mut target)).unwrap_err();
-    assert_eq!(
-        (error.kind(), target.as_str()),
-        (ErrorKind::TimedOut, "> ab")
-    );
+    assert_eq!((error.kind(), target.as_str()), (ErrorKind::TimedOut, "> "));
 }
 
 #[test]

@@ -149,22 +149,24 @@ impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
     ) -> Poll<io::Result<usize>> {
         // A stream that takes several slices gets them all or none; another one takes the first.
         let all = self.stream.is_write_vectored();
-        let mut lengths = slices
-            .iter()
-            .map(|slice| slice.len())
-            .filter(|len| *len > 0);
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let first = filled.next().map_or(&[][..], |slice| slice);
         let needed = if all {
             // Slices may overlap, so their sum has no bound.
-            lengths.fold(0, usize::saturating_add)
+            filled.fold(first.len(), |sum, slice| sum.saturating_add(slice.len()))
         } else {
-            lengths.next().unwrap_or(0)
+            first.len()
         };
         if needed > self.capacity - self.buffer.len() {
             ready!(self.as_mut().poll_empty(cx))?;
         }
         let me = self.project();
         if needed >= *me.capacity {
-            return me.stream.poll_write_vectored(cx, slices);
+            return if all {
+                me.stream.poll_write_vectored(cx, slices)
+            } else {
+                me.stream.poll_write(cx, first)
+            };
         }
         let mut taken = 0;
         for slice in slices {

@@ -161,12 +161,14 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// `InvalidData` when the bytes are not UTF-8: `text` is what it was before, the bytes are
-    /// lost. Else the stream's own: what came before is in `text`, if it is UTF-8.
+    /// `InvalidData` when the bytes are not UTF-8; else the stream's own. What was read is lost
+    /// then, and `text` is what it was before.
     ///
     /// # Cancel safety
     ///
     /// None: dropped early, what was read is lost, and `text` is what it was before.
+    ///
+    /// tokio differs: dropped early, it leaves the string empty.
     ///
     /// ```
     /// use trefoil::io::AsyncReadExt;

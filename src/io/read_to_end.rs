@@ -194,9 +194,8 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
         let bytes = me.text.bytes();
         let n = ready!(at_line(me.line, Kind::Read, || {
             me.progress.poll(&mut **me.reader, cx, bytes)
-        }));
-        // The stream's own error comes first.
-        let text = me.text.finish();
-        Poll::Ready(n.and_then(|n| text.map(|()| n)))
+        }))?;
+        me.text.finish()?;
+        Poll::Ready(Ok(n))
     }
 }

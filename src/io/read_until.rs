@@ -134,7 +134,8 @@ impl<R: AsyncBufRead + Unpin + ?Sized> Future for ReadLine<'_, R> {
         let n = ready!(at_line(me.line, Kind::Read, || {
             poll_read_until(Pin::new(&mut **me.reader), cx, b'\n', bytes, me.total)
         }));
-        // The stream's own error comes first.
+        // Also after an error of the stream: the text that came before it is the caller's. The
+        // stream's own error comes first.
         let text = me.text.finish();
         Poll::Ready(n.and_then(|n| text.map(|()| n)))
     }

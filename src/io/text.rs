@@ -49,7 +49,7 @@ impl<'a> Text<'a> {
         &mut self.bytes
     }
 
-    /// Appends what was read to the caller's string, at the end or after an error of the stream.
+    /// Appends what was read to the caller's string.
     ///
     /// # Errors
     ///
