@@ -23,3 +23,9 @@ mod sys;
 pub use runtime::dump::{Dump, dump};
 pub use task::spawn::spawn;
 pub use trefoil_macros::{main, test};
+
+/// Switches for this package's own tests.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::parts::blocks::set_cap as set_block_cap;
+}

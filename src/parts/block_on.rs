@@ -24,7 +24,6 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use futures_task::{ArcWake, waker_ref};
 
@@ -38,11 +37,6 @@ impl ThreadWaker {
     /// Waits until it is woken.
     pub(crate) fn park(&self) {
         self.0.park();
-    }
-
-    /// Waits until it is woken, at most for `limit`. True when it was.
-    pub(crate) fn park_timeout(&self, limit: Duration) -> bool {
-        self.0.park_timeout(limit)
     }
 
     /// Ends the thread's wait, now or at its next park.
@@ -82,25 +76,6 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             return output;
         }
         thread.park();
-    }
-}
-
-/// Runs `future` on this thread, at most for `limit`; `None` when the time was up.
-pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
-    let end = Instant::now().checked_add(limit);
-    let thread = this_thread();
-    let waker = waker_ref(&thread);
-    let mut cx = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = budget::unlimited(|| future.as_mut().poll(&mut cx)) {
-            return Some(output);
-        }
-        match end.map(|end| end.saturating_duration_since(Instant::now())) {
-            None => thread.park(),
-            Some(left) if left.is_zero() => return None,
-            Some(left) => _ = thread.park_timeout(left),
-        }
     }
 }
 

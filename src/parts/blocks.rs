@@ -48,7 +48,7 @@ const ALIGN: usize = 16;
 static CAP: AtomicU32 = AtomicU32::new(DEFAULT_CAP);
 
 /// Sets how many free blocks a thread keeps of each size; 0 makes this plain malloc.
-pub(crate) fn set_cap(blocks: u32) {
+pub fn set_cap(blocks: u32) {
     CAP.store(blocks, Ordering::Relaxed);
 }
 

@@ -76,13 +76,6 @@ impl<T: OnePointer> LifoSlot<T> {
         Self::claim(self.item.swap(ptr::null_mut(), Ordering::AcqRel))
     }
 
-    /// True when nothing lies there.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        // Relaxed: as in `take`.
-        self.item.load(Ordering::Relaxed).is_null()
-    }
-
     /// Turns a pointer that was swapped out into the item.
     #[inline]
     fn claim(pointer: *mut ()) -> Option<T> {

@@ -16,7 +16,6 @@
 #![forbid(unsafe_code)]
 
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use crate::shim::{Condvar, Mutex};
 
@@ -60,30 +59,6 @@ impl Parker {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         *state = State::Empty;
-    }
-
-    /// Waits for a token, at most for `limit`. True when a token came.
-    pub(crate) fn park_timeout(&self, limit: Duration) -> bool {
-        let end = Instant::now().checked_add(limit);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while *state != State::Notified {
-            let left = match end {
-                Some(end) => end.saturating_duration_since(Instant::now()),
-                None => limit,
-            };
-            if left.is_zero() {
-                *state = State::Empty;
-                return false;
-            }
-            *state = State::Parked;
-            state = self
-                .wake
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        *state = State::Empty;
-        true
     }
 
     /// Hands over a token; wakes the thread if it sleeps. Any thread may call this.

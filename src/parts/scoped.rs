@@ -47,18 +47,6 @@ impl<T: 'static> Scoped<T> {
         f()
     }
 
-    /// Takes the loan away for the length of `f`: what `f` calls sees nothing.
-    pub(crate) fn hidden<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Restore<'a, T: 'static>(&'a Scoped<T>, *const T);
-        impl<T: 'static> Drop for Restore<'_, T> {
-            fn drop(&mut self) {
-                self.0.0.set(self.1);
-            }
-        }
-        let _restore = Restore(self, self.0.replace(ptr::null()));
-        f()
-    }
-
     /// Shows the value that is lent now, if any.
     #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {

@@ -44,11 +44,6 @@ impl Key {
             generation: (number >> 32) as u32,
         }
     }
-
-    /// The slot's number: unique among the values that are there now.
-    pub(crate) fn index(self) -> u32 {
-        self.index
-    }
 }
 
 /// What a slot holds.
@@ -165,20 +160,6 @@ impl<T> Slab<T> {
         match entry {
             Entry::Full(value) => Some(value),
             Entry::Free(_) => None,
-        }
-    }
-
-    /// The key of the value in slot `index`, if one is there.
-    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
-        match self.slots.get(index as usize) {
-            Some(Slot {
-                generation,
-                entry: Entry::Full(_),
-            }) => Some(Key {
-                index,
-                generation: *generation,
-            }),
-            _ => None,
         }
     }
 

@@ -61,15 +61,6 @@ impl<T> Sources<T> {
             .find_map(|victim| insist(|| self.stealers[victim].steal_batch_and_pop(own)))
     }
 
-    /// Any item at all, for a thread that is no worker: used at shutdown.
-    pub(crate) fn take_any(&self) -> Option<T> {
-        self.take_one_injected().or_else(|| {
-            self.stealers
-                .iter()
-                .find_map(|victim| insist(|| victim.steal()))
-        })
-    }
-
     /// True when there is something to take, anywhere.
     pub(crate) fn has_work(&self) -> bool {
         !self.injector.is_empty() || self.stealers.iter().any(|victim| !victim.is_empty())

@@ -1,4 +1,4 @@
-//! Panics of user code: caught, carried, turned to text; or stopped where none may pass.
+//! Panics of user code: caught, carried, and turned to text.
 //!
 //! A panic's payload is `Box<dyn Any + Send>`, which is not `Sync`; an error type that is to be
 //! `Sync` (so that `?` works with `Box<dyn Error + Send + Sync>`) keeps it in a [`Payload`].
@@ -65,24 +65,4 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> 
 /// Drops a value whose `Drop` may panic, and gives back the panic.
 pub(crate) fn drop_quietly<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
     catch(move || drop(value))
-}
-
-/// Aborts the process when it is dropped while a panic passes.
-///
-/// For stretches in which unwinding would free memory that another thread still uses.
-pub(crate) struct AbortOnUnwind(
-    /// What the message says.
-    pub(crate) &'static str,
-);
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!(
-                "trefoil: panic in {}, which cannot be survived; aborting",
-                self.0
-            );
-            std::process::abort();
-        }
-    }
 }

@@ -29,7 +29,7 @@ use crate::parts::lanes::{
 };
 use crate::runtime::counters::WorkerCounters;
 use crate::runtime::handle::{RuntimeFlavor, Shared};
-use crate::runtime::multi_thread;
+use crate::runtime::workers;
 
 /// Siblings with the same spawn line and wait that are shown one by one; more become one line.
 const SHOWN_ALIKE: usize = 3;
@@ -129,7 +129,7 @@ impl Shared {
         let queued = match self.scheduler.flavor() {
             RuntimeFlavor::CurrentThread => self.scheduler.injected(),
             RuntimeFlavor::MultiThread => {
-                multi_thread::scheduler(self).map_or(0, |this| this.tasks.queue_len(index))
+                workers::scheduler(self).map_or(0, |this| this.tasks.queue_len(index))
             }
         };
         WorkerReport {

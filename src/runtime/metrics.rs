@@ -9,9 +9,11 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::runtime::context;
 use crate::runtime::counters::WorkerCounters;
 use crate::runtime::handle::Handle;
 use crate::runtime::runtime::Runtime;
+use crate::runtime::worker;
 
 /// A view of a runtime's counters.
 ///
@@ -42,6 +44,20 @@ impl Runtime {
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle().metrics()
     }
+}
+
+/// The number of the worker that this thread is, counted from 0; `None` elsewhere, and on a
+/// current-thread runtime.
+///
+/// ```
+/// let rt = trefoil::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+/// let inside = rt.block_on(rt.spawn(async { trefoil::runtime::worker_index() }));
+/// assert_eq!(inside.unwrap(), Some(0));
+/// assert_eq!(trefoil::runtime::worker_index(), None);
+/// ```
+#[must_use]
+pub fn worker_index() -> Option<usize> {
+    context::try_with(|handle| worker::current_index(&handle.0))?
 }
 
 impl RuntimeMetrics {

@@ -9,18 +9,21 @@ pub(crate) mod current_thread;
 pub(crate) mod driver;
 pub(crate) mod dump;
 pub(crate) mod handle;
+pub(crate) mod in_place;
 pub(crate) mod metrics;
 pub(crate) mod multi_thread;
 pub(crate) mod pace;
 pub(crate) mod park;
 #[expect(clippy::module_inception, reason = "the file that defines Runtime")]
 pub(crate) mod runtime;
+pub(crate) mod watch;
 pub(crate) mod worker;
+pub(crate) mod workers;
 
 pub use crate::parts::lanes::{LaneReport, TaskReport, TaskState, WaitReport, WorkerReport};
 pub use crate::reactor::readiness::is_rt_shutdown_err;
 pub use builder::Builder;
 pub use context::TryCurrentError;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
-pub use metrics::RuntimeMetrics;
+pub use metrics::{RuntimeMetrics, worker_index};
 pub use runtime::{EnterGuard, Runtime};

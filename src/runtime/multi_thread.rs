@@ -1,131 +1,26 @@
-//! What the workers of a multi-thread runtime share, how they start, and how they end.
-//!
-//! ```text
-//!               injector ◄── pushes from outside
-//!              /        \
-//!     worker 0            worker 1          each: deque, deque of stepped-back tasks,
-//!        ▲   ◄─ steal ─►     ▲                    LIFO slot, bed
-//!        └────── idle ───────┘              who sleeps, whom to wake
-//!                 │
-//!               driver                      turned by one of them at a time
-//! ```
+//! How the workers of a multi-thread runtime start, how work reaches them, and how they end.
 //!
 //! A push by a worker goes to its own queues (the last woken task into the LIFO slot), any other
 //! push into the injector. Who pushes wakes a peer only when there is more than the worker itself
 //! is about to run.
 //!
-//! **The watcher.** A worker may be stuck in one long poll. What only it could see then waits: the
-//! task in its LIFO slot, and sockets and timers if it was the one that left the driver while all
-//! others sleep on condvars. So while anybody is awake one sleeper has a time limit
-//! ([`WATCH_INTERVAL`]): it wakes, takes the driver if it is free, takes the LIFO slot of a peer
-//! that has been in the same poll for a whole interval, and sleeps again. It stops when nothing
-//! has run for an interval; the first worker to run something after that wakes a peer, which
-//! becomes the watcher. (tokio#4730 and #6315 are what happens without.)
-//!
 //! **The end.** `shutdown` is set, all tasks are cancelled, everybody is unparked. Each worker runs
 //! what is in its queues and leaves; the last one stays until no task is alive, then ends the
 //! driver.
-//! Read next: `runtime/worker.rs`.
+//! Read next: `runtime/in_place.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::any::Any;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread::JoinHandle as ThreadHandle;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::parts::idle::Idle;
-use crate::parts::lifo_slot::LifoSlot;
-use crate::parts::pad::CachePadded;
-use crate::parts::steal::Sources;
 use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Why};
-use crate::runtime::park::Bed;
-use crate::runtime::worker::{self, Core};
+use crate::runtime::worker;
+use crate::runtime::workers::{self, MultiThread};
 use crate::task::raw::Runnable;
-
-/// How long a task can wait behind another worker's stuck poll before a sleeper looks after it.
-///
-/// Source: a hundred wake-ups a second, 5 µs each, are 0.05 % of a core; not tuned.
-pub(crate) const WATCH_INTERVAL: Duration = Duration::from_millis(10);
-
-/// What a worker shows its peers.
-pub(crate) struct Remote {
-    /// The task it woke last; it runs it next.
-    pub(crate) lifo: LifoSlot<Runnable>,
-    /// Where it sleeps.
-    pub(crate) bed: Bed,
-    /// The worker's core, while it looks for a thread: before the start, and in
-    /// `block_in_place`.
-    pub(crate) core: Mutex<Option<Box<Core>>>,
-}
-
-/// The scheduler's shared half.
-pub(crate) struct MultiThread {
-    /// Tasks that can run.
-    pub(crate) tasks: Sources<Runnable>,
-    /// Tasks that stepped back; the injector of these is not used.
-    pub(crate) yielded: Sources<Runnable>,
-    /// Who sleeps.
-    pub(crate) idle: Idle,
-    /// One a worker.
-    pub(crate) remotes: Box<[CachePadded<Remote>]>,
-    /// A sleeper has a time limit (see the head).
-    pub(crate) watching: AtomicBool,
-    /// The runtime is ending.
-    pub(crate) shutdown: AtomicBool,
-    /// Workers that have not left.
-    pub(crate) present: AtomicUsize,
-    /// Threads that run or ran workers; joined at the end.
-    pub(crate) threads: Mutex<Vec<ThreadHandle<()>>>,
-}
-
-/// The scheduler of a runtime, if it is of this kind.
-pub(crate) fn scheduler(shared: &Shared) -> Option<&MultiThread> {
-    shared.scheduler.as_any().downcast_ref()
-}
-
-impl MultiThread {
-    /// The shared half of `workers` workers, which have no threads yet.
-    pub(crate) fn new(workers: usize, event_interval: u32, global_queue_interval: u32) -> Self {
-        let cores: Vec<Core> = (0..workers)
-            .map(|_| Core::new(event_interval, global_queue_interval))
-            .collect();
-        Self {
-            tasks: Sources::new(cores.iter().map(|core| core.tasks.stealer())),
-            yielded: Sources::new(cores.iter().map(|core| core.yielded.stealer())),
-            idle: Idle::new(workers),
-            remotes: cores
-                .into_iter()
-                .map(|core| {
-                    CachePadded::new(Remote {
-                        lifo: LifoSlot::new(),
-                        bed: Bed::new(),
-                        core: Mutex::new(Some(Box::new(core))),
-                    })
-                })
-                .collect(),
-            watching: AtomicBool::new(false),
-            shutdown: AtomicBool::new(false),
-            present: AtomicUsize::new(workers),
-            threads: Mutex::default(),
-        }
-    }
-
-    /// Wakes a worker if work was published and nobody is about to find it.
-    #[inline]
-    pub(crate) fn wake_one(&self, shared: &Shared) {
-        if let Some(worker) = self.idle.pick() {
-            self.remotes[worker].bed.unpark(&shared.driver);
-        }
-    }
-
-    /// True when a worker could find something in a peer's queues or the injector.
-    pub(crate) fn has_work(&self) -> bool {
-        self.tasks.has_work() || self.yielded.has_work()
-    }
-}
 
 impl Scheduler for MultiThread {
     fn push(&self, shared: &Shared, task: Runnable, why: Why) {
@@ -160,7 +55,7 @@ impl Scheduler for MultiThread {
 ///
 /// The system's, when it refuses another thread.
 pub(crate) fn start_thread(handle: &Handle, index: usize) -> io::Result<()> {
-    let this = scheduler(&handle.0).expect("a multi-thread runtime");
+    let this = workers::scheduler(&handle.0).expect("a multi-thread runtime");
     let mut threads = this.threads.lock().unwrap_or_else(PoisonError::into_inner);
     threads.retain(|thread| !thread.is_finished());
     let own = handle.clone();
@@ -180,7 +75,7 @@ pub(crate) fn start_thread(handle: &Handle, index: usize) -> io::Result<()> {
 ///
 /// When the system refuses a thread; those that were started are ended again.
 pub(crate) fn launch(handle: &Handle) -> io::Result<()> {
-    let this = scheduler(&handle.0).expect("a multi-thread runtime");
+    let this = workers::scheduler(&handle.0).expect("a multi-thread runtime");
     for index in 0..this.remotes.len() {
         if let Err(error) = start_thread(handle, index) {
             // Cores without a thread have left already.
@@ -197,7 +92,7 @@ pub(crate) fn launch(handle: &Handle) -> io::Result<()> {
 /// ever). Threads that are stuck longer end by themselves later.
 pub(crate) fn shutdown(handle: &Handle, limit: Option<Duration>) {
     let shared = &*handle.0;
-    let this = scheduler(shared).expect("a multi-thread runtime");
+    let this = workers::scheduler(shared).expect("a multi-thread runtime");
     // Before the unparks below, whose mutex makes it visible to whoever they wake.
     this.shutdown.store(true, Ordering::SeqCst);
     shared.owned.close_and_cancel();

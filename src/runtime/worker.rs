@@ -17,29 +17,27 @@
 //!
 //! The core travels: `block_in_place` puts it where another thread takes it, and takes it back if
 //! none has. Whoever has the core *is* the worker.
-//! Read next: `runtime/multi_thread.rs`, what the workers share.
+//! The methods that keep a watcher among the sleepers are in `runtime/watch.rs`.
+//! Read next: `runtime/watch.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::PoisonError;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::parts::block_on;
 use crate::parts::budget;
 use crate::parts::idle::Place;
-use crate::parts::rng::Rng;
 use crate::parts::scoped::Scoped;
 use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::context;
 use crate::runtime::counters::{self, WorkerCounters};
 use crate::runtime::handle::{Handle, Shared, Why};
-use crate::runtime::multi_thread::{self, MultiThread, WATCH_INTERVAL};
-use crate::runtime::pace::Pace;
-use crate::shim::deque::Worker as Deque;
+use crate::runtime::workers::{self, Core, MultiThread};
 use crate::task::raw::Runnable;
 use crate::time::timer;
 
@@ -49,51 +47,14 @@ use crate::time::timer;
 /// Unit: polls. Source: tokio's documented value.
 const LIFO_RUNS: u32 = 3;
 
-/// What the worker has to itself.
-pub(crate) struct Core {
-    /// Tasks that can run; peers steal from the other end.
-    pub(crate) tasks: Deque<Runnable>,
-    /// Tasks that stepped back; peers steal these, too.
-    pub(crate) yielded: Deque<Runnable>,
-    /// For choosing victims.
-    rng: Rng,
-    /// Pops until injector and stepped-back tasks come first once.
-    pops_left: u32,
-    global_queue_interval: u32,
-    /// When to look at the driver.
-    pace: Pace,
-    /// This worker is the watcher (see the head of `multi_thread.rs`).
-    watcher: bool,
-    /// Each worker's polls when the watcher last looked.
-    watched: Vec<u64>,
-    /// Since when the worker is awake.
-    awake_since: Instant,
-}
-
-impl Core {
-    /// A core with empty queues.
-    pub(crate) fn new(event_interval: u32, global_queue_interval: u32) -> Self {
-        Self {
-            tasks: Deque::new_fifo(),
-            yielded: Deque::new_fifo(),
-            rng: Rng::from_system(),
-            pops_left: global_queue_interval,
-            global_queue_interval,
-            pace: Pace::new(event_interval),
-            watcher: false,
-            watched: Vec::new(),
-            awake_since: Instant::now(),
-        }
-    }
-}
-
 /// The running worker, as code below it on this thread sees it.
-struct Running {
+pub(crate) struct Running {
     /// Whose worker it is: the address of its `Shared`, never followed.
-    owner: *const Shared,
-    index: usize,
-    /// `None` while another thread is the worker (`block_in_place`).
-    core: RefCell<Option<Box<Core>>>,
+    pub(crate) owner: *const Shared,
+    /// The worker's number.
+    pub(crate) index: usize,
+    /// `None` while another thread is the worker (`runtime/in_place.rs`).
+    pub(crate) core: RefCell<Option<Box<Core>>>,
     /// The worker turns the driver: tasks go to the deque, and peers are woken once, afterwards.
     in_driver: Cell<bool>,
     /// The LIFO slot may be used.
@@ -102,7 +63,7 @@ struct Running {
 
 thread_local! {
     /// The worker that this thread is.
-    static RUNNING: Scoped<Running> = const { Scoped::new() };
+    pub(crate) static RUNNING: Scoped<Running> = const { Scoped::new() };
 }
 
 /// The number of the worker that this thread is, in the runtime of `shared`.
@@ -196,7 +157,7 @@ fn push_own(
 /// to another thread.
 pub(crate) fn run(handle: Handle, index: usize) {
     let shared = &*handle.0;
-    let this = multi_thread::scheduler(shared).expect("a multi-thread runtime");
+    let this = workers::scheduler(shared).expect("a multi-thread runtime");
     let take = || {
         this.remotes[index]
             .core
@@ -243,10 +204,13 @@ fn thread_id() -> u32 {
 }
 
 /// The loop's surroundings.
-struct Worker<'a> {
-    this: &'a MultiThread,
-    shared: &'a Shared,
-    running: &'a Running,
+pub(crate) struct Worker<'a> {
+    /// What the workers share.
+    pub(crate) this: &'a MultiThread,
+    /// The runtime.
+    pub(crate) shared: &'a Shared,
+    /// This worker.
+    pub(crate) running: &'a Running,
 }
 
 impl Worker<'_> {
@@ -264,7 +228,7 @@ impl Worker<'_> {
     }
 
     /// Lets `f` work with the core. It must not run foreign code.
-    fn with_core<R>(&self, f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+    pub(crate) fn with_core<R>(&self, f: impl FnOnce(&mut Core) -> R) -> Option<R> {
         self.running.core.borrow_mut().as_deref_mut().map(f)
     }
 
@@ -450,91 +414,6 @@ impl Worker<'_> {
         config::call(&shared.config.on_thread_unpark);
     }
 
-    /// How long this sleeper may sleep: for ever, unless it is the watcher (see the head of
-    /// `multi_thread.rs`).
-    fn watch_limit(&self) -> Option<Duration> {
-        let this = self.this;
-        let count = this.remotes.len();
-        if count == 1 {
-            return None;
-        }
-        self.with_core(|core| {
-            let polls = || {
-                let workers = self.shared.counters.workers.iter();
-                workers
-                    .map(|w| w.polls.load(Ordering::Relaxed))
-                    .collect::<Vec<_>>()
-            };
-            if this.idle.sleeping() >= count {
-                if !core.watcher {
-                    return None;
-                }
-                let polls = polls();
-                if polls == core.watched {
-                    // Nothing has run for an interval.
-                    core.watcher = false;
-                    this.watching.store(false, Ordering::Relaxed);
-                    // SeqCst: between the flag and the count of sleepers; pairs with the fence in
-                    // `keep_watch`: a worker that rises sees the flag down, or is seen here.
-                    fence(Ordering::SeqCst);
-                    if this.idle.sleeping() >= count || this.watching.swap(true, Ordering::Relaxed)
-                    {
-                        return None;
-                    }
-                    core.watcher = true;
-                }
-                core.watched = polls;
-            } else {
-                if !core.watcher && this.watching.swap(true, Ordering::Relaxed) {
-                    return None;
-                }
-                core.watcher = true;
-                core.watched = polls();
-            }
-            Some(WATCH_INTERVAL)
-        })?
-    }
-
-    /// This worker goes from sleep to work: sees to it that some sleeper watches.
-    fn keep_watch(&self) {
-        if self.this.remotes.len() == 1 {
-            return;
-        }
-        let was_watcher = self.with_core(|core| std::mem::take(&mut core.watcher));
-        if was_watcher == Some(true) {
-            self.this.watching.store(false, Ordering::Relaxed);
-        }
-        // SeqCst: between the count of sleepers (`rise`) and the flag; pairs with the fence in
-        // `watch_limit`.
-        fence(Ordering::SeqCst);
-        if !self.this.watching.load(Ordering::Relaxed) {
-            // Woken, it finds nothing, goes back to sleep, and becomes the watcher.
-            self.this.wake_one(self.shared);
-        }
-    }
-
-    /// The watcher takes the LIFO slot of a peer that has been in one poll since it last looked.
-    fn take_stuck(&self) -> Option<Runnable> {
-        let workers = &self.shared.counters.workers;
-        let watched = self.with_core(|core| {
-            if core.watcher {
-                std::mem::take(&mut core.watched)
-            } else {
-                Vec::new()
-            }
-        })?;
-        watched.iter().enumerate().find_map(|(peer, polls)| {
-            let stuck = peer != self.running.index
-                && workers[peer].running.load(Ordering::Relaxed) != 0
-                && workers[peer].polls.load(Ordering::Relaxed) == *polls;
-            if stuck {
-                self.this.remotes[peer].lifo.take()
-            } else {
-                None
-            }
-        })
-    }
-
     /// Takes work from outside or from a peer.
     fn steal(&self) -> Option<Runnable> {
         self.with_core(|core| {
@@ -603,55 +482,4 @@ impl Worker<'_> {
         }
         self.shared.driver.shutdown();
     }
-}
-
-/// Gives the core back to this thread when the blocking closure is over, also by a panic.
-struct TakeBack<'a> {
-    this: &'a MultiThread,
-    index: usize,
-}
-
-impl Drop for TakeBack<'_> {
-    fn drop(&mut self) {
-        let slot = &self.this.remotes[self.index].core;
-        let core = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if core.is_some() {
-            RUNNING.with(|slot| {
-                slot.with(|running| {
-                    if let Some(running) = running {
-                        *running.core.borrow_mut() = core;
-                    }
-                });
-            });
-        }
-    }
-}
-
-/// Runs `f`, which blocks, while another thread takes over as this worker. On any other thread
-/// it just runs `f`.
-pub(crate) fn block_in_place<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
-    let shared = &*handle.0;
-    let Some(this) = multi_thread::scheduler(shared) else {
-        return budget::unlimited(f);
-    };
-    let core = RUNNING.with(|slot| {
-        slot.with(|running| {
-            let running = running.filter(|r| ptr::eq(r.owner, shared))?;
-            let core = running.core.borrow_mut().take()?;
-            Some((running.index, core))
-        })
-    });
-    let _blocking = block_on::leave();
-    let Some((index, core)) = core else {
-        return budget::unlimited(f);
-    };
-    let remote = &this.remotes[index];
-    if let Some(task) = remote.lifo.take() {
-        core.tasks.push(task);
-    }
-    *remote.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
-    let _take_back = TakeBack { this, index };
-    // When the system refuses a thread, peers can still steal from the core's queues.
-    _ = multi_thread::start_thread(handle, index);
-    budget::unlimited(f)
 }

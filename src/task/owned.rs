@@ -13,7 +13,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::parts::pad::CachePadded;
@@ -33,8 +32,6 @@ struct List {
 #[derive(Debug)]
 pub(crate) struct Owned {
     lists: Box<[CachePadded<Mutex<List>>]>,
-    /// A look without the locks; true once the lists are being closed.
-    closing: AtomicBool,
 }
 
 impl Owned {
@@ -48,7 +45,6 @@ impl Owned {
         };
         Self {
             lists: (0..lists).map(|_| list()).collect(),
-            closing: AtomicBool::new(false),
         }
     }
 
@@ -84,7 +80,6 @@ impl Owned {
     /// Refuses new tasks and cancels all that are there. Cancelled tasks are pushed into their
     /// queues like woken ones; somebody has to run them. May be called again.
     pub(crate) fn close_and_cancel(&self) {
-        self.closing.store(true, Ordering::Relaxed);
         for list in &self.lists {
             let tasks: Vec<TaskRef> = {
                 let mut guard = list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,11 +91,6 @@ impl Owned {
                 task.cancel();
             }
         }
-    }
-
-    /// True once the runtime is ending.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
     }
 
     /// True when no task is alive.

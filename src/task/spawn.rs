@@ -10,7 +10,7 @@ use std::panic::Location;
 use crate::parts::names::Name;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, RuntimeFlavor};
-use crate::runtime::worker;
+use crate::runtime::in_place;
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
 use crate::task::raw;
@@ -173,7 +173,7 @@ where
 {
     match context::try_with(Handle::clone) {
         Some(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            worker::block_in_place(&handle, f)
+            in_place::block_in_place(&handle, f)
         }
         Some(_) if crate::parts::block_on::in_executor() => panic!(
             "block_in_place: a current-thread runtime has no other thread to hand over to; \

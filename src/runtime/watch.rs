@@ -1,0 +1,119 @@
+//! The watcher: one sleeper with a time limit, for what is stuck behind another worker's long poll.
+//!
+//! A worker may be stuck in one poll for seconds. What only it could see then waits: the task in
+//! its LIFO slot, and sockets and timers if it was the one that left the driver while all others
+//! sleep on condvars. Waking somebody each time a worker leaves the driver would cost 7 µs a
+//! message. So while anybody is awake one sleeper has a time limit: it wakes, takes the driver if
+//! it is free, takes the LIFO slot of a peer that has been in the same poll for a whole interval,
+//! and sleeps again.
+//!
+//! ```text
+//!                      falls asleep while others are awake, and nobody watches
+//!      (nobody watches) ────────────────────────────────────► (a sleeper watches) ──┐ limit:
+//!          ▲    ▲                                               │           │   ▲   │ looks
+//!          │    └── nothing has run for an interval ────────────┘           │   └───┘ round
+//!          └── it rises to run something: it wakes a peer, which ───────────┘
+//!              finds nothing, falls asleep, and becomes the watcher
+//! ```
+//!
+//! An idle runtime has no watcher and never wakes. tokio#4730 and #6315 are what happens without.
+//! Read next: `runtime/multi_thread.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
+
+use crate::runtime::worker::Worker;
+use crate::task::raw::Runnable;
+
+/// How long a task can wait behind another worker's stuck poll before a sleeper looks after it.
+///
+/// Source: a hundred wake-ups a second, 5 µs each, are 0.05 % of a core; not tuned.
+const WATCH_INTERVAL: Duration = Duration::from_millis(10);
+
+impl Worker<'_> {
+    /// How long this sleeper may sleep: for ever, unless it is the watcher (see the head).
+    pub(crate) fn watch_limit(&self) -> Option<Duration> {
+        let this = self.this;
+        let count = this.remotes.len();
+        if count == 1 {
+            return None;
+        }
+        self.with_core(|core| {
+            let polls = || {
+                let workers = self.shared.counters.workers.iter();
+                workers
+                    .map(|w| w.polls.load(Ordering::Relaxed))
+                    .collect::<Vec<_>>()
+            };
+            if this.idle.sleeping() >= count {
+                if !core.watcher {
+                    return None;
+                }
+                let polls = polls();
+                if polls == core.watched {
+                    // Nothing has run for an interval.
+                    core.watcher = false;
+                    this.watching.store(false, Ordering::Relaxed);
+                    // SeqCst: between the flag and the count of sleepers; pairs with the fence in
+                    // `keep_watch`: a worker that rises sees the flag down, or is seen here.
+                    fence(Ordering::SeqCst);
+                    if this.idle.sleeping() >= count || this.watching.swap(true, Ordering::Relaxed)
+                    {
+                        return None;
+                    }
+                    core.watcher = true;
+                }
+                core.watched = polls;
+            } else {
+                if !core.watcher && this.watching.swap(true, Ordering::Relaxed) {
+                    return None;
+                }
+                core.watcher = true;
+                core.watched = polls();
+            }
+            Some(WATCH_INTERVAL)
+        })?
+    }
+
+    /// This worker goes from sleep to work: sees to it that some sleeper watches.
+    pub(crate) fn keep_watch(&self) {
+        if self.this.remotes.len() == 1 {
+            return;
+        }
+        let was_watcher = self.with_core(|core| std::mem::take(&mut core.watcher));
+        if was_watcher == Some(true) {
+            self.this.watching.store(false, Ordering::Relaxed);
+        }
+        // SeqCst: between the count of sleepers (`rise`) and the flag; pairs with the fence in
+        // `watch_limit`.
+        fence(Ordering::SeqCst);
+        if !self.this.watching.load(Ordering::Relaxed) {
+            // Woken, it finds nothing, goes back to sleep, and becomes the watcher.
+            self.this.wake_one(self.shared);
+        }
+    }
+
+    /// The watcher takes the LIFO slot of a peer that has been in one poll since it last looked.
+    pub(crate) fn take_stuck(&self) -> Option<Runnable> {
+        let workers = &self.shared.counters.workers;
+        let watched = self.with_core(|core| {
+            if core.watcher {
+                std::mem::take(&mut core.watched)
+            } else {
+                Vec::new()
+            }
+        })?;
+        watched.iter().enumerate().find_map(|(peer, polls)| {
+            let stuck = peer != self.running.index
+                && workers[peer].running.load(Ordering::Relaxed) != 0
+                && workers[peer].polls.load(Ordering::Relaxed) == *polls;
+            if stuck {
+                self.this.remotes[peer].lifo.take()
+            } else {
+                None
+            }
+        })
+    }
+}
