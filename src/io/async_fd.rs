@@ -19,12 +19,8 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::panic::Location;
-use std::task::{Context, Poll, ready};
 
-use crate::io::async_fd_guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
-use crate::io::async_fd_wait::{FdAsyncIo, FdAsyncIoMut, WaitFd, WaitFdMut};
-use crate::io::evented::{Evented, Registration, Wait};
+use crate::io::evented::{Evented, Registration};
 use crate::io::interest::Interest;
 
 /// What [`AsyncFd::new`] and its like register for.
@@ -188,158 +184,6 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.io.registration()
     }
 
-    /// Waits until something of `interest` is ready.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn ready(&self, interest: Interest) -> WaitFd<'_, T> {
-        WaitFd::new(self, interest, Location::caller())
-    }
-
-    /// As [`ready`](Self::ready), with a guard that can change the object.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn ready_mut(&mut self, interest: Interest) -> WaitFdMut<'_, T> {
-        WaitFdMut::new(self, interest, Location::caller())
-    }
-
-    /// Waits until it may be read.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn readable(&self) -> WaitFd<'_, T> {
-        self.ready(Interest::READABLE)
-    }
-
-    /// As [`readable`](Self::readable), with a guard that can change the object.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn readable_mut(&mut self) -> WaitFdMut<'_, T> {
-        self.ready_mut(Interest::READABLE)
-    }
-
-    /// Waits until it may be written.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn writable(&self) -> WaitFd<'_, T> {
-        self.ready(Interest::WRITABLE)
-    }
-
-    /// As [`writable`](Self::writable), with a guard that can change the object.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn writable_mut(&mut self) -> WaitFdMut<'_, T> {
-        self.ready_mut(Interest::WRITABLE)
-    }
-
-    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_read_ready<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
-        let wait = Wait::exactly(Interest::READABLE, Location::caller());
-        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
-        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, seen, Interest::READABLE)))
-    }
-
-    /// Polls for [`readable_mut`](Self::readable_mut). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_read_ready_mut<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
-        let wait = Wait::exactly(Interest::READABLE, Location::caller());
-        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
-        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(
-            self,
-            seen,
-            Interest::READABLE,
-        )))
-    }
-
-    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_write_ready<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
-        let wait = Wait::exactly(Interest::WRITABLE, Location::caller());
-        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
-        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, seen, Interest::WRITABLE)))
-    }
-
-    /// Polls for [`writable_mut`](Self::writable_mut). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_write_ready_mut<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
-        let wait = Wait::exactly(Interest::WRITABLE, Location::caller());
-        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
-        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(
-            self,
-            seen,
-            Interest::WRITABLE,
-        )))
-    }
-
     /// Runs a system call of yours if `interest` is ready; a `WouldBlock` clears the readiness.
     ///
     /// # Errors
@@ -366,42 +210,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ) -> io::Result<R> {
         let (registration, inner) = self.io.parts_mut();
         registration.try_io(interest, || attempt(inner))
-    }
-
-    /// Runs a system call of yours each time `interest` is ready, until it does not block.
-    ///
-    /// # Errors
-    ///
-    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe if `attempt` is: it runs within one poll.
-    #[track_caller]
-    pub fn async_io<R, F: FnMut(&T) -> io::Result<R>>(
-        &self,
-        interest: Interest,
-        attempt: F,
-    ) -> FdAsyncIo<'_, T, F> {
-        FdAsyncIo::new(self, interest, Location::caller(), attempt)
-    }
-
-    /// As [`async_io`](Self::async_io), for a call that changes the object.
-    ///
-    /// # Errors
-    ///
-    /// As [`async_io`](Self::async_io).
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe if `attempt` is: it runs within one poll.
-    #[track_caller]
-    pub fn async_io_mut<R, F: FnMut(&mut T) -> io::Result<R>>(
-        &mut self,
-        interest: Interest,
-        attempt: F,
-    ) -> FdAsyncIoMut<'_, T, F> {
-        FdAsyncIoMut::new(self, interest, Location::caller(), attempt)
     }
 
     /// Registration and object, for a future that changes the object.

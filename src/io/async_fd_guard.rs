@@ -9,10 +9,13 @@
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::panic::Location;
+use std::task::{Context, Poll, ready};
 
 use crate::io::async_fd::AsyncFd;
-use crate::io::evented::{Registration, ready_of};
+use crate::io::evented::Registration;
 use crate::io::interest::{Interest, Ready};
+use crate::io::wait::{Wait, ready_of};
 use crate::reactor::readiness::Seen;
 
 /// What a guard holds beside the fd.
@@ -210,3 +213,74 @@ impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
 /// The system call would have blocked; the readiness has been cleared, so wait again.
 #[derive(Debug)]
 pub struct TryIoError(());
+
+/// Polling.
+impl<T: AsRawFd> AsyncFd<T> {
+    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_read_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        let wait = Wait::exactly(Interest::READABLE, Location::caller());
+        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
+        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, seen, Interest::READABLE)))
+    }
+
+    /// Polls for [`readable_mut`](Self::readable_mut). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_read_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let wait = Wait::exactly(Interest::READABLE, Location::caller());
+        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(
+            self,
+            seen,
+            Interest::READABLE,
+        )))
+    }
+
+    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_write_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        let wait = Wait::exactly(Interest::WRITABLE, Location::caller());
+        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
+        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, seen, Interest::WRITABLE)))
+    }
+
+    /// Polls for [`writable_mut`](Self::writable_mut). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    #[track_caller]
+    pub fn poll_write_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let wait = Wait::exactly(Interest::WRITABLE, Location::caller());
+        let seen = ready!(self.registration().poll_ready(cx, &wait, None))?;
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(
+            self,
+            seen,
+            Interest::WRITABLE,
+        )))
+    }
+}

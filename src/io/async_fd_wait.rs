@@ -19,9 +19,133 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_fd::AsyncFd;
 use crate::io::async_fd_guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
-use crate::io::evented::{Wait, Waiting};
 use crate::io::interest::Interest;
-use crate::reactor::readiness::Place;
+use crate::io::wait::Wait;
+use crate::io::waiting::Waiting;
+use crate::reactor::waiters::Place;
+
+/// Waiting.
+impl<T: AsRawFd> AsyncFd<T> {
+    /// Waits until something of `interest` is ready.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn ready(&self, interest: Interest) -> WaitFd<'_, T> {
+        WaitFd::new(self, interest, Location::caller())
+    }
+
+    /// As [`ready`](Self::ready), with a guard that can change the object.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn ready_mut(&mut self, interest: Interest) -> WaitFdMut<'_, T> {
+        WaitFdMut::new(self, interest, Location::caller())
+    }
+
+    /// Waits until it may be read.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn readable(&self) -> WaitFd<'_, T> {
+        self.ready(Interest::READABLE)
+    }
+
+    /// As [`readable`](Self::readable), with a guard that can change the object.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn readable_mut(&mut self) -> WaitFdMut<'_, T> {
+        self.ready_mut(Interest::READABLE)
+    }
+
+    /// Waits until it may be written.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn writable(&self) -> WaitFd<'_, T> {
+        self.ready(Interest::WRITABLE)
+    }
+
+    /// As [`writable`](Self::writable), with a guard that can change the object.
+    ///
+    /// # Errors
+    ///
+    /// That the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn writable_mut(&mut self) -> WaitFdMut<'_, T> {
+        self.ready_mut(Interest::WRITABLE)
+    }
+
+    /// Runs a system call of yours each time `interest` is ready, until it does not block.
+    ///
+    /// # Errors
+    ///
+    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe if `attempt` is: it runs within one poll.
+    #[track_caller]
+    pub fn async_io<R, F: FnMut(&T) -> io::Result<R>>(
+        &self,
+        interest: Interest,
+        attempt: F,
+    ) -> FdAsyncIo<'_, T, F> {
+        FdAsyncIo::new(self, interest, Location::caller(), attempt)
+    }
+
+    /// As [`async_io`](Self::async_io), for a call that changes the object.
+    ///
+    /// # Errors
+    ///
+    /// As [`async_io`](Self::async_io).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe if `attempt` is: it runs within one poll.
+    #[track_caller]
+    pub fn async_io_mut<R, F: FnMut(&mut T) -> io::Result<R>>(
+        &mut self,
+        interest: Interest,
+        attempt: F,
+    ) -> FdAsyncIoMut<'_, T, F> {
+        FdAsyncIoMut::new(self, interest, Location::caller(), attempt)
+    }
+}
 
 pin_project! {
     /// Future of [`AsyncFd::ready`], [`AsyncFd::readable`] and [`AsyncFd::writable`].

@@ -22,21 +22,18 @@
 
 use std::fmt;
 use std::io;
-use std::marker::PhantomPinned;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use pin_project_lite::pin_project;
-
 use crate::io::interest::{Interest, Ready};
+use crate::io::wait::{Wait, bits_of};
 use crate::parts::budget;
 use crate::parts::slab::Key;
 use crate::parts::wait_site::{self, Kind};
 use crate::reactor::bits::{Bits, Direction};
-use crate::reactor::readiness::{Place, Readiness, Seen};
+use crate::reactor::readiness::{Readiness, Seen};
+use crate::reactor::waiters::Place;
 use crate::runtime::context;
 use crate::runtime::handle::Handle;
 
@@ -57,70 +54,6 @@ pub(crate) struct Registration {
 pub(crate) struct Evented<S> {
     registration: Registration,
     io: S,
-}
-
-/// What an operation waits for, and on whose line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wait {
-    /// Any of these makes it worth a try.
-    wanted: Bits,
-    /// What the wait site says.
-    kind: Kind,
-    /// The user's line.
-    line: &'static Location<'static>,
-}
-
-impl Wait {
-    /// For an operation of ours in `direction`.
-    pub(crate) fn of(direction: Direction, kind: Kind, line: &'static Location<'static>) -> Self {
-        Self {
-            wanted: direction.wanted(),
-            kind,
-            line,
-        }
-    }
-
-    /// For whatever the user does with `interest`. An error ends each wait on a socket: epoll may
-    /// report it alone, and only the operation can fetch it.
-    pub(crate) fn interest(interest: Interest, line: &'static Location<'static>) -> Self {
-        Self {
-            wanted: bits_of(interest).with(Bits::ERROR),
-            kind: kind_of(interest),
-            line,
-        }
-    }
-
-    /// As [`Self::interest`], but exactly what was asked for.
-    pub(crate) fn exactly(interest: Interest, line: &'static Location<'static>) -> Self {
-        Self {
-            wanted: bits_of(interest),
-            kind: kind_of(interest),
-            line,
-        }
-    }
-}
-
-/// What ends a wait for `interest`.
-fn bits_of(interest: Interest) -> Bits {
-    Bits::from_u8(Ready::of(interest).bits())
-}
-
-/// What a task dump says of a wait for `interest`.
-fn kind_of(interest: Interest) -> Kind {
-    if interest.is_writable() && !interest.is_readable() {
-        Kind::Write
-    } else {
-        Kind::Read
-    }
-}
-
-/// What is ready, without what nobody asked for; an error shows when it alone ended the wait.
-pub(crate) fn ready_of(seen: Seen, interest: Interest) -> Ready {
-    let ready = Ready::from_bits(seen.bits().to_u8());
-    match ready & Ready::of(interest) {
-        Ready::EMPTY => ready & Ready::ERROR,
-        asked => asked,
-    }
 }
 
 impl Registration {
@@ -428,60 +361,54 @@ impl fmt::Debug for Registration {
     }
 }
 
-pin_project! {
-    /// The waiting half of a future of an `&self` method: its place in the list, left on drop.
-    ///
-    /// `!Unpin`, so that each future which holds one is, as tokio's are.
-    pub(crate) struct Waiting<'a> {
-        registration: &'a Registration,
-        wait: Wait,
-        place: Option<Place>,
-        #[pin]
-        pinned: PhantomPinned,
-    }
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+    use crate::reactor::bits::Direction;
+    use crate::reactor::waking::Waking;
+    use crate::runtime::builder::Builder;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::panic::Location;
+    use std::task::Waker;
 
-    impl PinnedDrop for Waiting<'_> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.registration.readiness.leave(this.place);
+    #[test]
+    fn events_that_lie_cost_a_try_and_nothing_else() {
+        let rt = Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = rt.enter();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let evented = Evented::new(ours, "test").unwrap();
+        let registration = evented.registration();
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut tries, mut buf) = (0, [0; 8]);
+        let mut read = || {
+            let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+            let attempt = || {
+                tries += 1;
+                evented.get().read(&mut buf)
+            };
+            registration.poll_io(&mut cx, &wait, None, attempt, |_| false)
+        };
+        let lies = [
+            Bits::READABLE,
+            Bits::READ_CLOSED,
+            Bits::ERROR,
+            Bits::WRITE_CLOSED,
+        ];
+        for lie in lies.into_iter().cycle().take(10_000) {
+            let mut waking = Waking::new();
+            registration.readiness.set(lie, &mut waking);
+            assert!(read().is_pending());
+            assert!(read().is_pending(), "cleared: the second poll does not try");
         }
-    }
-}
-
-impl<'a> Waiting<'a> {
-    /// Has not begun.
-    pub(crate) fn new(registration: &'a Registration, wait: Wait) -> Self {
-        Self {
-            registration,
-            wait,
-            place: None,
-            pinned: PhantomPinned,
-        }
-    }
-
-    /// Waits until an operation is worth a try.
-    pub(crate) fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Seen>> {
-        let this = self.project();
-        this.registration
-            .poll_ready(cx, this.wait, Some(this.place))
-    }
-
-    /// Waits until `attempt` does not block.
-    pub(crate) fn poll_io<R>(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        attempt: impl FnMut() -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let this = self.project();
-        this.registration
-            .poll_io(cx, this.wait, Some(this.place), attempt, |_| false)
-    }
-}
-
-impl fmt::Debug for Waiting<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting")
-            .field("wait", &self.wait)
-            .finish_non_exhaustive()
+        theirs.write_all(b"true").unwrap();
+        rt.block_on(std::future::poll_fn(|cx| {
+            let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+            registration.poll_ready(cx, &wait, None).map_ok(|_| ())
+        }))
+        .unwrap();
+        assert!(matches!(read(), Poll::Ready(Ok(4))));
+        assert_eq!(tries, 7_501, "one for each lie that concerns a reader");
     }
 }

@@ -56,7 +56,11 @@ pub(crate) mod split;
 
 pub(crate) mod interest;
 
+pub(crate) mod wait;
+
 pub(crate) mod evented;
+
+pub(crate) mod waiting;
 
 pub(crate) mod async_fd;
 pub(crate) mod async_fd_guard;

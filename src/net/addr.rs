@@ -187,7 +187,7 @@ impl sealed::Ask for (Ipv6Addr, u16) {
 impl ToSocketAddrs for &[SocketAddr] {}
 impl sealed::Ask for &[SocketAddr] {
     fn ask(&self) -> Addrs {
-        Addrs::Many(self.to_vec().into_iter())
+        Addrs::Many(Vec::from(*self).into_iter())
     }
 }
 

@@ -22,8 +22,9 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use socket2::SockRef;
 
-use crate::io::evented::{Evented, Wait};
+use crate::io::evented::Evented;
 use crate::io::read_buf::{ReadBuf, fill_spare};
+use crate::io::wait::Wait;
 use crate::net::receive::receive;
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;

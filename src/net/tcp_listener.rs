@@ -24,9 +24,12 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use socket2::SockRef;
 
-use crate::io::evented::{Evented, Wait, Waiting};
+use crate::io::evented::Evented;
+use crate::io::wait::Wait;
+use crate::io::waiting::Waiting;
 use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
-use crate::net::tcp_stream::{TcpStream, new_socket};
+use crate::net::tcp_connect::new_socket;
+use crate::net::tcp_stream::TcpStream;
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
 use crate::sys::socket::{SOCK_CLOEXEC, SOCK_NONBLOCK};

@@ -1,46 +1,30 @@
 //! `TcpStream`: a connection, read and written through `io/evented.rs`.
 //!
-//! ```text
-//!   connect(addr):  names ──► one address ──► connect(2): EINPROGRESS ──► writable?
-//!                               ▲                                           │ SO_ERROR
-//!                               └──────────── the next one ◄── an error ────┤
-//!                                                                            └─► connected
-//! ```
-//!
 //! A fresh connection counts as writable, since its send buffer is empty: the first write goes
 //! out without a turn of the driver. It does not count as readable: nothing has come yet.
-//! Read next: `net/tcp_split.rs`.
+//! Read next: `net/tcp_connect.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::marker::PhantomPinned;
 use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::BufMut;
-use pin_project_lite::pin_project;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::io::async_read::AsyncRead;
 use crate::io::async_write::AsyncWrite;
-use crate::io::evented::{Evented, Registration, Wait, Waiting};
+use crate::io::evented::{Evented, Registration};
 use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
-use crate::net::tcp_split::{
-    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned,
-};
+use crate::io::wait::Wait;
 use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
-use crate::sys::socket::EINPROGRESS;
 
 /// A TCP connection.
 ///
@@ -69,24 +53,6 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Opens a connection. Each address of `addr` is tried in turn, until one answers.
-    ///
-    /// # Errors
-    ///
-    /// What connect(2) says of the last address; that `addr` is none, or cannot be looked up.
-    ///
-    /// # Panics
-    ///
-    /// When polled outside of a runtime, or in one without I/O.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: dropped early, the connection is closed.
-    #[track_caller]
-    pub fn connect<A: ToSocketAddrs>(addr: A) -> Connect {
-        Connect::new(addr.ask(), Location::caller())
-    }
-
     /// Takes over a connection of the standard library; makes it non-blocking.
     ///
     /// tokio differs: there the caller must have done that.
@@ -106,16 +72,11 @@ impl TcpStream {
         })
     }
 
-    /// Starts to connect `socket`.
+    /// Registers a socket that is non-blocking.
     #[track_caller]
-    pub(crate) fn start(socket: Socket, addr: SocketAddr) -> io::Result<Self> {
-        match socket.connect(&addr.into()) {
-            Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error),
-            _ => {}
-        }
-        Ok(Self {
-            io: Evented::new(socket.into(), "TcpStream::connect")?,
-        })
+    pub(super) fn registered(stream: StdStream, what: &str) -> io::Result<Self> {
+        let io = Evented::new(stream, what)?;
+        Ok(Self { io })
     }
 
     /// A connection that has just been accepted; it is waited for where its listener is.
@@ -125,26 +86,9 @@ impl TcpStream {
         Ok(Self { io })
     }
 
-    /// Waits until the connect has ended, and tells how.
-    pub(crate) fn poll_connected(
-        &self,
-        cx: &mut Context<'_>,
-        line: &'static Location<'static>,
-    ) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Write, Kind::Connect, line);
-        let ended = || match self.io.get().take_error()? {
-            Some(error) => Err(error),
-            // No error and no peer: the event lied, and the connect goes on.
-            None => match self.io.get().peer_addr() {
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                _ => Ok(()),
-            },
-        };
-        self.io
-            .registration()
-            .poll_io(cx, &wait, None, ended, |()| false)
+    /// The socket and where it waits.
+    pub(super) fn evented(&self) -> &Evented<StdStream> {
+        &self.io
     }
 
     /// Gives the connection to the standard library; it stays non-blocking.
@@ -337,25 +281,6 @@ impl TcpStream {
         )
     }
 
-    /// Reads without taking: the next read gives the same bytes again.
-    ///
-    /// # Errors
-    ///
-    /// What recv(2) says.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
-        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-        Peek {
-            stream: self,
-            buf,
-            waiting: Waiting::new(self.io.registration(), wait),
-        }
-    }
-
     /// Polls for [`peek`](Self::peek). One task at a time: the last one is woken.
     ///
     /// # Errors
@@ -382,103 +307,6 @@ impl TcpStream {
     /// Closes one direction, or both.
     pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
         self.io.get().shutdown(how)
-    }
-
-    /// Borrows the two halves, for two branches of one task.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split(self)
-    }
-
-    /// Takes the connection apart, for two tasks. Dropping the writing half closes that direction.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split_owned(self)
-    }
-}
-
-/// Options of the socket.
-impl TcpStream {
-    /// True when small writes go out at once (TCP_NODELAY).
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get().nodelay()
-    }
-
-    /// Sends small writes at once, instead of collecting them (TCP_NODELAY).
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.get().set_nodelay(nodelay)
-    }
-
-    /// True when what comes is acknowledged at once (TCP_QUICKACK).
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn quickack(&self) -> io::Result<bool> {
-        SockRef::from(self).tcp_quickack()
-    }
-
-    /// Acknowledges what comes at once. Not for ever: the kernel may switch it off (tcp(7)).
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        SockRef::from(self).set_tcp_quickack(quickack)
-    }
-
-    /// How long close(2) waits for what was not sent yet; `None`: it does not (SO_LINGER).
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        SockRef::from(self).linger()
-    }
-
-    /// Lets close(2) wait up to that long (whole seconds) for what was not sent yet.
-    ///
-    /// It blocks the thread that drops the socket; zero does not, see
-    /// [`set_zero_linger`](Self::set_zero_linger).
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self).set_linger(linger)
-    }
-
-    /// Makes close(2) throw away what was not sent, and reset the connection.
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_zero_linger(&self) -> io::Result<()> {
-        SockRef::from(self).set_linger(Some(Duration::ZERO))
-    }
-
-    /// Routers that a packet may pass (IP_TTL).
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get().ttl()
-    }
-
-    /// Sets how many routers a packet may pass (IP_TTL).
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get().set_ttl(ttl)
     }
 }
 
@@ -585,91 +413,5 @@ impl AsRawFd for TcpStream {
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.fmt(f)
-    }
-}
-
-/// A non-blocking TCP socket for addresses like `addr`.
-pub(crate) fn new_socket(addr: &SocketAddr) -> io::Result<Socket> {
-    Socket::new(
-        Domain::for_address(*addr),
-        Type::STREAM.nonblocking(),
-        Some(Protocol::TCP),
-    )
-}
-
-pin_project! {
-    /// Future of [`TcpStream::connect`].
-    #[derive(Debug)]
-    #[must_use = "a future does nothing until it is awaited"]
-    pub struct Connect {
-        addrs: Addrs,
-        // The address that is being tried.
-        trying: Option<TcpStream>,
-        // What the one before said.
-        last: Option<io::Error>,
-        line: &'static Location<'static>,
-        #[pin]
-        pinned: PhantomPinned,
-    }
-}
-
-impl Connect {
-    /// Has not begun.
-    fn new(addrs: Addrs, line: &'static Location<'static>) -> Self {
-        Self {
-            addrs,
-            trying: None,
-            last: None,
-            line,
-            pinned: PhantomPinned,
-        }
-    }
-}
-
-impl Future for Connect {
-    type Output = io::Result<TcpStream>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        let this = self.project();
-        loop {
-            if let Some(stream) = this.trying.as_ref() {
-                let result = ready!(stream.poll_connected(cx, this.line));
-                let stream = this.trying.take();
-                match (result, stream) {
-                    (Ok(()), Some(stream)) => return Poll::Ready(Ok(stream)),
-                    (Err(error), _) => *this.last = Some(error),
-                    (Ok(()), None) => {}
-                }
-            }
-            let Some(addr) = ready!(this.addrs.poll_next(cx, this.line))? else {
-                return Poll::Ready(Err(none_worked(this.last.take())));
-            };
-            match new_socket(&addr).and_then(|socket| TcpStream::start(socket, addr)) {
-                Ok(stream) => *this.trying = Some(stream),
-                Err(error) => *this.last = Some(error),
-            }
-        }
-    }
-}
-
-pin_project! {
-    /// Future of [`TcpStream::peek`].
-    #[derive(Debug)]
-    #[must_use = "a future does nothing until it is awaited"]
-    pub struct Peek<'a> {
-        stream: &'a TcpStream,
-        buf: &'a mut [u8],
-        #[pin]
-        waiting: Waiting<'a>,
-    }
-}
-
-impl Future for Peek<'_> {
-    type Output = io::Result<usize>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let this = self.project();
-        let stream = this.stream.io.get();
-        this.waiting.poll_io(cx, || stream.peek(this.buf))
     }
 }

@@ -19,10 +19,13 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use socket2::{SockAddr, SockRef};
 
-use crate::io::evented::{Evented, Wait, Waiting};
+use crate::io::evented::Evented;
+use crate::io::wait::Wait;
+use crate::io::waiting::Waiting;
 use crate::net::tcp_listener::BACKLOG;
 use crate::net::unix_addr::{SocketAddr, from_sock_addr, to_sock_addr};
-use crate::net::unix_stream::{UnixStream, new_socket};
+use crate::net::unix_connect::new_socket;
+use crate::net::unix_stream::UnixStream;
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
 use crate::sys::socket::{SOCK_CLOEXEC, SOCK_NONBLOCK};

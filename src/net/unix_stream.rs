@@ -1,41 +1,27 @@
 //! `UnixStream`: a connection within one machine.
 //!
-//! ```text
-//!   connect(path): socket(2), connect(2) ──► done at once: the kernel queues it with the listener
-//!                                      └──► EAGAIN, when that queue is full: the caller's error
-//! ```
-//!
-//! connect(2) on a Unix socket does not wait like TCP's: it ends at once, and a full backlog gives
-//! no event later, so there is nothing to wait for.
-//! Read next: `net/unix_split.rs`.
+//! Read next: `net/unix_connect.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::marker::PhantomPinned;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
-use pin_project_lite::pin_project;
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::io::async_read::AsyncRead;
 use crate::io::async_write::AsyncWrite;
-use crate::io::evented::{Evented, Registration, Wait};
+use crate::io::evented::{Evented, Registration};
 use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::net::unix_addr::{SocketAddr, to_sock_addr};
-use crate::net::unix_split::{
-    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned,
-};
+use crate::io::wait::Wait;
+use crate::net::unix_addr::SocketAddr;
 use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
@@ -60,66 +46,6 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Connects to the listener at `path`.
-    ///
-    /// # Errors
-    ///
-    /// What connect(2) says; `WouldBlock` when the listener's queue is full.
-    ///
-    /// # Panics
-    ///
-    /// When polled outside of a runtime, or in one without I/O.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: dropped early, the connection is closed.
-    #[track_caller]
-    pub fn connect<P: AsRef<Path>>(path: P) -> ConnectUnix {
-        ConnectUnix {
-            target: Target::Path(path.as_ref().to_owned()),
-            pinned: PhantomPinned,
-        }
-    }
-
-    /// Connects to the listener at `addr`, which may be an abstract name.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    ///
-    /// # Panics
-    ///
-    /// As [`connect`](Self::connect).
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: dropped early, the connection is closed.
-    #[track_caller]
-    pub fn connect_addr(addr: SocketAddr) -> ConnectUnix {
-        ConnectUnix {
-            target: Target::Addr(addr),
-            pinned: PhantomPinned,
-        }
-    }
-
-    /// Two streams that are connected to each other.
-    ///
-    /// # Errors
-    ///
-    /// What socketpair(2) says.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime, or in one without I/O.
-    #[track_caller]
-    pub fn pair() -> io::Result<(Self, Self)> {
-        let (a, b) = Socket::pair(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        Ok((
-            Self::connected(a.into(), "UnixStream::pair")?,
-            Self::connected(b.into(), "UnixStream::pair")?,
-        ))
-    }
-
     /// Takes over a connection of the standard library; makes it non-blocking.
     ///
     /// tokio differs: there the caller must have done that.
@@ -141,7 +67,7 @@ impl UnixStream {
 
     /// Registers a stream that is connected and whose send buffer is empty.
     #[track_caller]
-    fn connected(stream: StdStream, what: &str) -> io::Result<Self> {
+    pub(super) fn connected(stream: StdStream, what: &str) -> io::Result<Self> {
         let io = Evented::new(stream, what)?;
         io.registration().assume_writable();
         Ok(Self { io })
@@ -348,16 +274,6 @@ impl UnixStream {
     pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
         self.io.get().shutdown(how)
     }
-
-    /// Borrows the two halves, for two branches of one task.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split(self)
-    }
-
-    /// Takes the connection apart, for two tasks. Dropping the writing half closes that direction.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split_owned(self)
-    }
 }
 
 /// Reading and writing by a shared reference, for the halves too.
@@ -463,46 +379,5 @@ impl AsRawFd for UnixStream {
 impl fmt::Debug for UnixStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.fmt(f)
-    }
-}
-
-/// A socket that takes addresses of a path or an abstract name; non-blocking.
-pub(crate) fn new_socket() -> io::Result<Socket> {
-    Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
-}
-
-/// Where to connect.
-#[derive(Debug)]
-enum Target {
-    /// A path.
-    Path(PathBuf),
-    /// Any name.
-    Addr(SocketAddr),
-}
-
-pin_project! {
-    /// Future of [`UnixStream::connect`] and [`UnixStream::connect_addr`].
-    ///
-    /// Never waits, today; it is a future so that it may.
-    #[derive(Debug)]
-    #[must_use = "a future does nothing until it is awaited"]
-    pub struct ConnectUnix {
-        target: Target,
-        #[pin]
-        pinned: PhantomPinned,
-    }
-}
-
-impl Future for ConnectUnix {
-    type Output = io::Result<UnixStream>;
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        let addr = match self.project().target {
-            Target::Path(path) => SockAddr::unix(path)?,
-            Target::Addr(addr) => to_sock_addr(addr)?,
-        };
-        let socket = new_socket()?;
-        socket.connect(&addr)?;
-        Poll::Ready(UnixStream::connected(socket.into(), "UnixStream::connect"))
     }
 }

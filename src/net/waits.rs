@@ -15,8 +15,10 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::io::evented::{Registration, Wait, Waiting, ready_of};
+use crate::io::evented::Registration;
 use crate::io::interest::{Interest, Ready};
+use crate::io::wait::{Wait, ready_of};
+use crate::io::waiting::Waiting;
 
 pin_project! {
     /// Future of the sockets' `readable`: done when a read is worth a try.

@@ -1,9 +1,13 @@
 //! The reactor: epoll through mio, turned into wake-ups.
 //!
 //! An fd's owner waits in its [`Readiness`](readiness::Readiness); the thread that turns the
-//! [`Reactor`](poller::Reactor) sets the bits there and wakes. Four files, in reading order.
+//! [`Reactor`](poller::Reactor) sets the bits there and wakes. In reading order:
 
 pub(crate) mod bits;
+
+pub(crate) mod shutdown;
+
+pub(crate) mod waiters;
 
 pub(crate) mod readiness;
 

@@ -27,7 +27,8 @@ use std::time::Duration;
 
 use crate::parts::slab::{Key, Slab};
 use crate::reactor::bits::Bits;
-use crate::reactor::readiness::{Readiness, rt_shutdown_error};
+use crate::reactor::readiness::Readiness;
+use crate::reactor::shutdown::rt_shutdown_error;
 use crate::reactor::waking::Waking;
 
 /// The token of the reactor's own eventfd: what no slab gives out.
@@ -189,15 +190,6 @@ impl Reactor {
         )
     }
 
-    /// Ends [`Self::watch`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::deregister`].
-    pub(crate) fn unwatch(&self, key: Key, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.deregister(key, &mut mio::unix::SourceFd(&fd.as_raw_fd()))
-    }
-
     /// Wakes everybody who waits; from now on all waiting fails.
     pub(crate) fn shutdown(&self) {
         let entries: Vec<Arc<Readiness>> = {
@@ -301,4 +293,110 @@ fn bits_of(event: &mio::event::Event) -> Bits {
     .into_iter()
     .filter(|(is, _)| *is)
     .fold(Bits::EMPTY, |set, (_, bit)| set.with(bit))
+}
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+    use crate::reactor::bits::Direction;
+    use crate::reactor::readiness::Seen;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::task::{Context, Poll, Wake, Waker};
+
+    /// A waker whose wake panics.
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a foreign waker");
+        }
+    }
+
+    /// Polls `readiness` for reading.
+    fn poll(readiness: &Readiness, waker: &Waker) -> Poll<Seen> {
+        readiness.poll(&mut Context::from_waker(waker), Direction::Read.wanted())
+    }
+
+    #[test]
+    fn a_turn_reports_each_fd_even_when_a_waker_panics() {
+        let reactor = Reactor::new(1024).unwrap();
+        let pairs: Vec<_> = (0..100).map(|_| UnixStream::pair().unwrap()).collect();
+        let registered: Vec<_> = pairs
+            .iter()
+            .map(|(a, _)| reactor.watch(a.as_fd()))
+            .collect();
+        let waker = Waker::from(Arc::new(Panics));
+        for (registered, (_, b)) in registered.iter().zip(&pairs) {
+            let (_, readiness) = registered.as_ref().unwrap();
+            assert!(poll(readiness, &waker).is_pending());
+            (&mut &*b).write_all(b"!").unwrap();
+        }
+        let mut turn = reactor.try_turn().unwrap();
+        assert!(
+            reactor.try_turn().is_none(),
+            "two threads must not wait at once"
+        );
+        let zero = Some(Duration::ZERO);
+        crate::parts::unwind::catch(|| turn.turn(zero)).unwrap_err();
+        for registered in &registered {
+            let (_, readiness) = registered.as_ref().unwrap();
+            assert!(poll(readiness, Waker::noop()).is_ready());
+        }
+        assert_eq!(turn.turn(zero).unwrap(), 0, "an edge is told once");
+    }
+
+    #[test]
+    fn the_key_of_a_closed_fd_finds_nothing() {
+        let reactor = Reactor::new(16).unwrap();
+        let (a, b) = UnixStream::pair().unwrap();
+        let (old, _) = reactor.watch(a.as_fd()).unwrap();
+        (&b).write_all(b"late").unwrap();
+        reactor
+            .deregister(old, &mut mio::unix::SourceFd(&a.as_raw_fd()))
+            .unwrap();
+        drop(a);
+        let (c, _d) = UnixStream::pair().unwrap();
+        let (new, readiness) = reactor.watch(c.as_fd()).unwrap();
+        assert_eq!((old.index(), reactor.registered()), (new.index(), 1));
+        assert!(reactor.table().entries.get(key_of(token_of(old))).is_none());
+        assert!(reactor.table().entries.get(key_of(token_of(new))).is_some());
+        reactor
+            .try_turn()
+            .unwrap()
+            .turn(Some(Duration::ZERO))
+            .unwrap();
+        assert!(poll(&readiness, Waker::noop()).is_pending());
+    }
+
+    #[test]
+    fn an_unpark_ends_one_wait_and_is_never_lost() {
+        let reactor = Reactor::new(16).unwrap();
+        let rounds = 1000;
+        let done = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    reactor.unpark();
+                    reactor.unpark();
+                    done.wait();
+                    done.wait();
+                }
+            });
+            for _ in 0..rounds {
+                // A lost unpark would hang here.
+                reactor.try_turn().unwrap().turn(None).unwrap();
+                done.wait();
+                // The second one may have come after the turn; this one takes it.
+                reactor
+                    .try_turn()
+                    .unwrap()
+                    .turn(Some(Duration::ZERO))
+                    .unwrap();
+                assert!(!reactor.unparked.load(Ordering::Relaxed));
+                done.wait();
+            }
+        });
+    }
 }

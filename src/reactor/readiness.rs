@@ -18,7 +18,6 @@
 //! Bits, ticks and waiting wakers are under one mutex. Why not one atomic word: a lock costs
 //! 11 ns here where the system calls of a message cost 7 µs, and the argument fits a paragraph.
 //! Wakers are cloned, woken and dropped outside of it, because they are foreign code.
-//! An event takes the waker out of its slot: kept there, it would have to be cloned for each wake.
 //! Read next: `reactor/poller.rs`, which calls [`Readiness::set`].
 
 #![forbid(unsafe_code)]
@@ -26,11 +25,11 @@
 use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use crate::parts::list::{List, Node};
-use crate::parts::slab::{Key, Slab};
 use crate::reactor::bits::{Bits, Direction};
+use crate::reactor::shutdown::rt_shutdown_error;
+use crate::reactor::waiters::{Place, Waiters};
 use crate::reactor::waking::Waking;
 
 /// What was seen before a system call: the bits, and the ticks that tell whether they are stale.
@@ -48,12 +47,6 @@ impl Seen {
         self.bits
     }
 
-    /// The same moment with fewer bits.
-    pub(crate) fn only(mut self, bits: Bits) -> Self {
-        self.bits = self.bits.both(bits);
-        self
-    }
-
     /// An error when the runtime has ended.
     pub(crate) fn check_shutdown(&self) -> io::Result<()> {
         if self.bits.meets(Bits::SHUTDOWN) {
@@ -64,46 +57,6 @@ impl Seen {
     }
 }
 
-/// One who waits in a list, since a slot has room for one only.
-#[derive(Debug)]
-struct Waiter {
-    waker: Waker,
-    /// How many events there had been when it came: an event wakes those who came before it.
-    since: u64,
-}
-
-/// Which list a waiter is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    /// Wants to read.
-    Read = 0,
-    /// Wants to write.
-    Write = 1,
-    /// Either would do.
-    Either = 2,
-}
-
-impl Side {
-    /// The list for who waits for `bits`. What is no writing (errors, priority) counts as
-    /// reading: an error event reaches both directions.
-    fn of(wanted: Bits) -> Self {
-        match Direction::of(wanted) {
-            Direction::Read if wanted.meets(Bits::WRITABLE) => Self::Either,
-            Direction::Read => Self::Read,
-            Direction::Write => Self::Write,
-        }
-    }
-}
-
-/// The place of a waiter; see [`Readiness::poll_listed`].
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// Names the waiter; stale as soon as an event has woken it.
-    key: Key,
-    /// Which list it is in.
-    side: Side,
-}
-
 /// What the mutex guards.
 struct State {
     /// What is set now.
@@ -112,12 +65,8 @@ struct State {
     events: u64,
     /// The number of the last event of each direction.
     ticks: [u64; 2],
-    /// Wakers of `poll_read` and `poll_write`: the last caller's only, as their traits say.
-    slots: [Option<Waker>; 2],
-    /// Waiters of any number, linked into `lists`.
-    waiters: Slab<Node<Waiter>>,
-    /// Read, write, either, oldest first.
-    lists: [List; 3],
+    /// Who waits.
+    waiters: Waiters,
 }
 
 impl State {
@@ -127,22 +76,6 @@ impl State {
             bits: self.bits,
             ticks: self.ticks,
         }
-    }
-
-    /// Takes one waker that came before event number `now` and cares for `direction`.
-    fn pop(&mut self, direction: Direction, now: u64) -> Option<Waker> {
-        for side in [direction as usize, Side::Either as usize] {
-            let list = &mut self.lists[side];
-            let Some(front) = list.front() else { continue };
-            if self
-                .waiters
-                .get(front)
-                .is_some_and(|node| node.value.since < now)
-            {
-                return list.pop_front(&mut self.waiters).map(|waiter| waiter.waker);
-            }
-        }
-        None
     }
 }
 
@@ -156,9 +89,7 @@ impl Readiness {
             bits: Bits::EMPTY,
             events: 0,
             ticks: [0; 2],
-            slots: [None, None],
-            waiters: Slab::new(),
-            lists: [List::new(); 3],
+            waiters: Waiters::new(),
         }))
     }
 
@@ -180,9 +111,7 @@ impl Readiness {
                 continue;
             }
             state.ticks[direction as usize] = now;
-            let mut next = state.slots[direction as usize].take();
-            while let Some(waker) = next.or_else(|| state.pop(direction, now)) {
-                next = None;
+            while let Some(waker) = state.waiters.pop(direction, now) {
                 waking.push(waker);
                 if waking.is_full() {
                     drop(state);
@@ -221,15 +150,13 @@ impl Readiness {
             if state.bits.meets(wanted.with(Bits::SHUTDOWN)) {
                 return Poll::Ready(state.seen());
             }
-            let slot = &mut state.slots[direction as usize];
-            if slot
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
+            let events = state.events;
+            let slot = state.waiters.slot(direction);
+            if slot.has(cx) {
                 return Poll::Pending;
             }
             if let Some(waker) = clone.take() {
-                _replaced = slot.replace(waker);
+                _replaced = slot.replace(waker, events);
                 return Poll::Pending;
             }
             drop(state);
@@ -258,30 +185,11 @@ impl Readiness {
                 return Poll::Ready(seen);
             }
             let events = state.events;
-            let known = place
-                .as_ref()
-                .and_then(|place| state.waiters.get_mut(place.key));
-            if known
-                .as_ref()
-                .is_some_and(|node| node.value.waker.will_wake(cx.waker()))
-            {
+            if state.waiters.has(place, cx) {
                 return Poll::Pending;
             }
             if let Some(waker) = clone.take() {
-                _replaced = match known {
-                    Some(node) => Some(std::mem::replace(&mut node.value.waker, waker)),
-                    None => {
-                        let state = &mut *state;
-                        let side = Side::of(wanted);
-                        let key = state.waiters.insert(Node::new(Waiter {
-                            waker,
-                            since: events,
-                        }));
-                        state.lists[side as usize].push_back(&mut state.waiters, key);
-                        *place = Some(Place { key, side });
-                        None
-                    }
-                };
+                _replaced = state.waiters.put(place, wanted, waker, events);
                 return Poll::Pending;
             }
             drop(state);
@@ -291,16 +199,11 @@ impl Readiness {
 
     /// Takes a waiter out of its list, if it is in one.
     pub(crate) fn leave(&self, place: &mut Option<Place>) {
-        let Some(Place { key, side }) = place.take() else {
-            return;
+        // Dropped after the lock.
+        let _left = match place {
+            Some(_) => self.lock().waiters.leave(place),
+            None => None,
         };
-        let _left;
-        let mut state = self.lock();
-        let state = &mut *state;
-        if state.waiters.get(key).is_some() {
-            state.lists[side as usize].unlink(&mut state.waiters, key);
-            _left = state.waiters.remove(key);
-        }
     }
 
     /// Clears `bits`, each direction's only if no event has come to it since `seen`.
@@ -345,39 +248,13 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// The error of I/O that outlives its runtime: what [`is_rt_shutdown_err`] recognises.
-#[derive(Debug)]
-struct RtShutdown;
-
-impl fmt::Display for RtShutdown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the runtime that this socket belongs to has ended")
-    }
-}
-
-impl std::error::Error for RtShutdown {}
-
-/// The error that every I/O operation gives once its runtime has ended.
-pub(crate) fn rt_shutdown_error() -> io::Error {
-    io::Error::other(RtShutdown)
-}
-
-/// Tells whether `error` says that the runtime of a socket has ended.
-///
-/// I/O objects may outlive their runtime; from then on their operations fail with an error of
-/// kind [`Other`](io::ErrorKind::Other), since nobody is left who could wake them.
-pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<RtShutdown>())
-}
-
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
+    use crate::reactor::shutdown::is_rt_shutdown_err;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
 
     /// Counts its wakes.
     #[derive(Default)]
@@ -411,7 +288,7 @@ mod tests {
                     let Poll::Ready(seen) = readiness.poll(&mut cx, direction.wanted()) else {
                         panic!("an event did not make {direction:?} ready")
                     };
-                    (0..events).for_each(|_| drop(event(&readiness, came)));
+                    (0..events).for_each(|_| assert!(event(&readiness, came) <= 1));
                     readiness.clear(seen, bits);
                     readiness.deny(seen, direction.wanted());
                     let after = readiness.poll(&mut cx, direction.wanted());
@@ -460,7 +337,7 @@ mod tests {
             .for_each(|place| readiness.leave(place));
         assert_eq!(event(&readiness, Bits::ERROR), 1);
         assert_eq!(counts.each_ref().map(woken), [100, 1, 100]);
-        assert!(readiness.lock().waiters.is_empty());
+        assert!(readiness.lock().waiters.len() == 0);
     }
 
     #[test]

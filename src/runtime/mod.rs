@@ -21,7 +21,7 @@ pub(crate) mod worker;
 pub(crate) mod workers;
 
 pub use crate::parts::lanes::{LaneReport, TaskReport, TaskState, WaitReport, WorkerReport};
-pub use crate::reactor::readiness::is_rt_shutdown_err;
+pub use crate::reactor::shutdown::is_rt_shutdown_err;
 pub use builder::Builder;
 pub use context::TryCurrentError;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};

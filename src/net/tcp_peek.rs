@@ -1,0 +1,63 @@
+//! `TcpStream::peek`: a look at what has come.
+//!
+//! Read next: `net/tcp_split.rs`.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::io::wait::Wait;
+use crate::io::waiting::Waiting;
+use crate::net::tcp_stream::TcpStream;
+use crate::parts::wait_site::Kind;
+use crate::reactor::bits::Direction;
+
+/// Peeking.
+impl TcpStream {
+    /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// # Errors
+    ///
+    /// What recv(2) says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes nothing.
+    #[track_caller]
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        Peek {
+            stream: self,
+            buf,
+            waiting: Waiting::new(self.evented().registration(), wait),
+        }
+    }
+}
+
+pin_project! {
+    /// Future of [`TcpStream::peek`].
+    #[derive(Debug)]
+    #[must_use = "a future does nothing until it is awaited"]
+    pub struct Peek<'a> {
+        stream: &'a TcpStream,
+        buf: &'a mut [u8],
+        #[pin]
+        waiting: Waiting<'a>,
+    }
+}
+
+impl Future for Peek<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let this = self.project();
+        let stream = this.stream.evented().get();
+        this.waiting.poll_io(cx, || stream.peek(this.buf))
+    }
+}
