@@ -1,4 +1,4 @@
-//! The future of `read_u8` to `read_f64_le`: an array of bytes, then a function that makes a number.
+//! The future of `read_u8` to `read_f64_le`: an array of bytes, then a function to decode it.
 //!
 //! One type for all 22 methods; they differ in the function they pass (`u16::from_be_bytes` and
 //! its sisters in std).
