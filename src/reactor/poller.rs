@@ -217,7 +217,8 @@ impl Reactor {
 impl Turn<'_> {
     /// Waits for events (`None`: until unparked) and wakes who waits for them.
     ///
-    /// Returns how many tasks it woke. A signal handler that interrupts the wait ends it.
+    /// Returns how many tasks it woke, an unpark counted as one: zero says that nothing came. A
+    /// signal handler that interrupts the wait ends it.
     ///
     /// # Errors
     ///
@@ -230,6 +231,7 @@ impl Turn<'_> {
             Err(error) => return Err(error),
         }
         let mut waking = Waking::new();
+        let mut unparked = 0;
         let mut found: [Option<(Arc<Readiness>, Bits)>; BATCH] = [const { None }; BATCH];
         let mut events = events.iter().peekable();
         while events.peek().is_some() {
@@ -239,6 +241,7 @@ impl Turn<'_> {
                 for (found, event) in found.iter_mut().zip(events.by_ref()) {
                     if event.token() == UNPARK {
                         self.reactor.saw_unpark();
+                        unparked = 1;
                     } else if let Some(readiness) = table.entries.get(key_of(event.token())) {
                         *found = Some((readiness.clone(), bits_of(event)));
                     }
@@ -249,7 +252,7 @@ impl Turn<'_> {
             }
             waking.wake_all();
         }
-        Ok(waking.finish())
+        Ok(waking.finish() + unparked)
     }
 }
 
