@@ -344,20 +344,13 @@ impl Timer {
     /// The first tick at which `deadline` has passed: rounded up, so that nothing is early.
     pub(crate) fn tick_of(&self, deadline: Instant) -> u64 {
         let time = deadline.saturating_duration_since(self.start);
-        let part = time.subsec_nanos().div_ceil(1_000_000);
-        // One less than NEVER, so that every timer is nearer than none.
-        time.as_secs()
-            .saturating_mul(1000)
-            .saturating_add(u64::from(part))
-            .min(NEVER - 1)
+        ticks(time.as_secs(), time.subsec_nanos().div_ceil(1_000_000))
     }
 
     /// The tick that has begun: rounded down.
     fn tick_now(&self) -> u64 {
         let time = self.clock.now().saturating_duration_since(self.start);
-        time.as_secs()
-            .saturating_mul(1000)
-            .saturating_add(u64::from(time.subsec_millis()))
+        ticks(time.as_secs(), time.subsec_millis())
     }
 
     /// No timer fires before this tick.
@@ -383,6 +376,12 @@ impl Timer {
     fn shard(&self, key: TimerKey) -> &Shard {
         &self.shards[key.wheel as usize]
     }
+}
+
+/// Milliseconds as ticks; NEVER is not reached, so that it stays later than any time.
+fn ticks(seconds: u64, millis: u32) -> u64 {
+    let whole = seconds.saturating_mul(1000);
+    whole.saturating_add(u64::from(millis)).min(NEVER - 1)
 }
 
 impl Standing {
