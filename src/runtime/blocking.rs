@@ -79,6 +79,8 @@ pub(crate) struct Job {
     pub(crate) runnable: Runnable,
     /// Keeps it alive: blocking tasks are on no list.
     pub(crate) own: TaskRef,
+    /// Dropped when the join handle has its answer: what must outlive the closure's task.
+    pub(crate) after: Option<Box<dyn Send>>,
 }
 
 impl Job {
@@ -86,6 +88,7 @@ impl Job {
     fn run(self) {
         self.runnable.run();
         drop(self.own);
+        drop(self.after);
     }
 
     /// Drops the closure; its join handle says that it was cancelled.

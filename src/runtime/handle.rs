@@ -249,6 +249,7 @@ impl Handle {
         f: F,
         name: Name,
         spawned: &'static Location<'static>,
+        after: Option<Box<dyn Send>>,
     ) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,
@@ -266,7 +267,12 @@ impl Handle {
         } = raw::new_task(BlockingTask::new(f), NoSchedule, birth);
         // SAFETY: `join` comes from `new_task` with a future whose output is the closure's.
         let handle = unsafe { JoinHandle::new(join) };
-        if let Err((job, _error)) = Blocking::spawn(&self.0, Job { runnable, own }) {
+        let job = Job {
+            runnable,
+            own,
+            after,
+        };
+        if let Err((job, _error)) = Blocking::spawn(&self.0, job) {
             job.cancel();
         }
         handle

@@ -118,23 +118,20 @@ impl Handle {
         R: Send + 'static,
     {
         let inside = self.clone();
-        // A paused clock does not run ahead of a closure that is under way.
-        let busy = Busy::new(self.clone());
-        let job = move || {
-            let _busy = busy;
-            context::with_entered(&inside, f)
-        };
-        self.queue_blocking(job, name, spawned)
+        let job = move || context::with_entered(&inside, f);
+        self.queue_blocking(job, name, spawned, Busy::new(self))
     }
 }
 
-/// Keeps the runtime's paused clock from moving by itself while a blocking closure exists.
+/// Keeps the runtime's paused clock from moving by itself while a blocking closure exists: until
+/// its join handle has the answer, or the clock could jump between the two.
 struct Busy(Handle);
 
 impl Busy {
-    fn new(handle: Handle) -> Self {
-        handle.driver().clock().inhibit();
-        Self(handle)
+    /// `None`, and no allocation, for a clock that is never paused.
+    fn new(handle: &Handle) -> Option<Box<dyn Send>> {
+        let pausable = handle.driver().clock().inhibit();
+        pausable.then(|| Box::new(Self(handle.clone())) as Box<dyn Send>)
     }
 }
 

@@ -15,12 +15,12 @@ use std::future::Future;
 use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::runtime::context;
 use crate::runtime::handle::Handle;
-use crate::task::yield_now::{YieldNow, yield_now};
+use crate::task::join::JoinHandle;
 use crate::time::clock::Refused;
 
 /// Stops the runtime's clock.
@@ -153,7 +153,7 @@ pub fn advance(duration: Duration) -> Advance {
         handle: timed("advance"),
         duration,
         location: Location::caller(),
-        yielding: None,
+        marker: None,
         _pinned: PhantomPinned,
     }
 }
@@ -166,9 +166,8 @@ pin_project_lite::pin_project! {
         duration: Duration,
         // The user's line, for the panic: a poll knows only its own.
         location: &'static Location<'static>,
-        // Set when the clock was moved.
-        #[pin]
-        yielding: Option<YieldNow>,
+        // Set when the clock was moved; runs behind the tasks that were woken by that.
+        marker: Option<JoinHandle<()>>,
         #[pin]
         _pinned: PhantomPinned,
     }
@@ -178,25 +177,27 @@ impl Future for Advance {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if this.yielding.is_none() {
-            let driver = this.handle.driver();
-            if driver.clock().advance(*this.duration).is_err() {
-                panic!(
-                    "advance at {}: the clock runs; call pause first, or build the runtime with \
-                     start_paused(true)",
-                    this.location
-                );
+        let this = self.project();
+        let marker = match this.marker {
+            Some(marker) => marker,
+            None => {
+                let driver = this.handle.driver();
+                if driver.clock().advance(*this.duration).is_err() {
+                    panic!(
+                        "advance at {}: the clock runs; call pause first, or build the runtime \
+                         with start_paused(true)",
+                        this.location
+                    );
+                }
+                // Here and not by the driver, whose next look may come after our next turn.
+                driver.time("advance").fire();
+                // Why not `yield_now`: the future of `block_on` has its turn between any two
+                // tasks. The marker stands behind those just woken.
+                this.marker.insert(this.handle.spawn(async {}))
             }
-            // Here and not by the driver, whose next look may come after this task's next turn:
-            // the tasks are in the queue before this one steps behind them.
-            driver.time("advance").fire();
-            this.yielding.set(Some(yield_now()));
-        }
-        if let Some(yielding) = this.yielding.as_mut().as_pin_mut() {
-            ready!(yielding.poll(cx));
-        }
-        Poll::Ready(())
+        };
+        // An error says that the runtime is ending: then nothing is left to wait for.
+        Pin::new(marker).poll(cx).map(drop)
     }
 }
 
