@@ -312,9 +312,11 @@ fn drive<F: Future>(
     let mut cx = Context::from_waker(&waker);
     let mut busy_since = Instant::now();
     running.core.borrow_mut().pace.waited();
+    // The caller has polled the root once; if that spawned tasks and stepped back, they come first.
+    let mut tasks_first = true;
     loop {
         // Acquire: pairs with the swap in `RootWaker::wake_by_ref`.
-        if root_waker.woken.swap(false, Ordering::AcqRel) {
+        if !std::mem::take(&mut tasks_first) && root_waker.woken.swap(false, Ordering::AcqRel) {
             if let Poll::Ready(output) = budget::refilled(|| root.as_mut().poll(&mut cx)) {
                 counters::add(&stats.busy_ns, busy_since.elapsed().as_nanos() as u64);
                 return output;
