@@ -158,19 +158,18 @@ impl<T> Rx<T> {
     pub(crate) fn channel(&self) -> &Channel<T> {
         &self.channel
     }
+}
 
-    /// Drops what is left, each message on its own: if one panics the others go nevertheless.
-    fn drain(&mut self) {
-        /// Goes on while a panic passes.
-        struct Rest<'a, T>(&'a mut Rx<T>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                self.0.drain();
-            }
-        }
-        while let Some(value) = self.channel.queue.pop_claimed(&mut self.head) {
-            self.free(1);
-            let rest = Rest(self);
+/// Drops what is left in the channel when it is dropped, each message on its own: a panic, of a
+/// message or a waker, does not keep the others.
+struct Drain<'a, T>(&'a mut Rx<T>);
+
+impl<T> Drop for Drain<'_, T> {
+    fn drop(&mut self) {
+        while let Some(value) = self.0.channel.queue.pop_claimed(&mut self.0.head) {
+            self.0.free(1);
+            // Goes on while a panic of this message passes.
+            let rest = Drain(self.0);
             drop(value);
             std::mem::forget(rest);
         }
@@ -179,17 +178,12 @@ impl<T> Rx<T> {
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
-        /// Drains also when a waker panics.
-        struct Drain<'a, T>(&'a mut Rx<T>);
-        impl<T> Drop for Drain<'_, T> {
-            fn drop(&mut self) {
-                self.0.drain();
-            }
-        }
-        // The end first: whatever is claimed by then is drained, and nothing comes after it.
-        self.channel.queue.end();
-        drop(self.channel.queue.take_receiver());
         let drain = Drain(self);
-        drain.0.channel.close();
+        let channel = &drain.0.channel;
+        // The end first: whatever is claimed by then is drained, and nothing comes after it.
+        channel.queue.end();
+        channel.close();
+        drop(channel.queue.take_receiver());
+        drop(drain);
     }
 }
