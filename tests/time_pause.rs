@@ -129,6 +129,23 @@ fn advance_works_in_a_task_and_does_nothing_before_its_first_poll() {
 }
 
 #[test]
+fn paused_in_the_middle_of_a_millisecond_a_sleep_ends_with_its_advance() {
+    for _ in 0..50 {
+        runtime(false).block_on(async {
+            // Whatever part of a millisecond has passed by now.
+            time::pause();
+            let start = Instant::now();
+            let sleeper = rt::spawn(async { sleep(ms(3)).await });
+            rt::task::yield_now().await;
+            time::advance(ms(3)).await;
+            assert!(sleeper.is_finished());
+            sleep(ms(10)).await;
+            assert_eq!(start.elapsed(), ms(13));
+        });
+    }
+}
+
+#[test]
 fn pause_and_resume_leave_no_gap_and_no_step_back() {
     runtime(false).block_on(async {
         let before = Instant::now();

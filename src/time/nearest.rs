@@ -33,7 +33,7 @@
 
 use crate::shim::atomic::{
     AtomicU64,
-    Ordering::{AcqRel, Relaxed},
+    Ordering::{AcqRel, Acquire, Relaxed},
 };
 
 /// The tick that never comes; [`Next`] of a wheel in which nothing waits.
@@ -84,17 +84,18 @@ impl ParkedUntil {
         // that came before; Release hands the chain on.
         self.0.swap(NEVER, AcqRel);
         let least = least_next();
-        // Relaxed: it says how long, nothing is published. A read-modify-write, so that what an
-        // inserter wrote in between stays, and its Release with it.
+        // Relaxed: it says how long, nothing is published. Not a store: what an inserter wrote
+        // in between stays, and spares the next one an unpark.
         self.0.fetch_min(least, Relaxed);
         least
     }
 
     /// Step P5: the sleep is over.
     pub(crate) fn finish_park(&self) {
-        // AcqRel: Acquire shows the `Next` of whoever found us asleep to the `fire` that
-        // follows; Release keeps the chain from those inserters to the next P1.
-        self.0.swap(0, AcqRel);
+        // A read-modify-write, so that the next P1 reads from the inserters in between through
+        // it; some of them unparked nobody. Acquire shows their `Next` to the `fire` that
+        // follows, which spares a useless turn.
+        self.0.swap(0, Acquire);
     }
 
     /// Steps I1 to I3 for a timer at `tick`, inside the lock of the wheel that `next` is of.
@@ -130,8 +131,8 @@ mod tests {
     }
 }
 
-/// Mutations they catch, each tried by hand: P1 after P2; I2 before I1; P1 or P5 as a plain store
-/// or Relaxed; P3 as a plain store; I2 Relaxed; no I3; I3 only when `before` is NEVER.
+/// Mutations they catch, each tried: P1 after P2; P1 as a store, or Relaxed; I2 before I1; I2
+/// Relaxed, or only a load; no I3; I3 only when `before` is NEVER; P5 as a store.
 #[cfg(all(test, trefoil_loom))]
 mod models {
     use super::*;
@@ -213,6 +214,25 @@ mod models {
             for inserter in inserters {
                 inserter.join().unwrap();
             }
+        });
+    }
+
+    #[test]
+    fn a_timer_that_unparked_nobody_is_seen_by_the_next_park() {
+        loom::model(|| {
+            let driven = Driven::new();
+            driven.insert(0, 3);
+            let other = Arc::clone(&driven);
+            // While the parker sleeps until 3, a timer at 5 is no reason to wake it.
+            let inserter = thread::spawn(move || other.insert(1, 5));
+            driven.park_until_it_sees(3);
+            {
+                let (lock, next) = &driven.wheels[0];
+                let _guard = lock.lock().unwrap();
+                next.correct(None);
+            }
+            driven.park_until_it_sees(5);
+            inserter.join().unwrap();
         });
     }
 

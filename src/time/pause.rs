@@ -29,6 +29,9 @@ use crate::time::clock::Refused;
 /// is moved: by [`advance`], or by the runtime itself when it has nothing else to do.
 /// `Builder::start_paused` does the same from the beginning.
 ///
+/// tokio differs: here the clock stops on a whole tick, up to a millisecond after the present
+/// moment, so that `sleep(d)` ends with `advance(d)` and not a millisecond later.
+///
 /// # Panics
 ///
 /// When the clock stands still already; outside of a current-thread runtime; without

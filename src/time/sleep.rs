@@ -245,7 +245,8 @@ impl Alarm {
                 Standing::Armed => false,
                 Standing::Fired => true,
                 // It may have fired before the runtime ended: the clock knows.
-                Standing::Shutdown => self.now() >= self.deadline || ended(location),
+                Standing::Shutdown if self.now() >= self.deadline => true,
+                Standing::Shutdown => ended(location),
             },
         };
         if over {

@@ -143,7 +143,7 @@ impl Timer {
             })
         };
         Self {
-            start: clock.now(),
+            start: clock.start(),
             clock,
             shards: (0..wheels.max(1)).map(|_| shard()).collect(),
             parked_until: CachePadded::new(ParkedUntil::new()),
