@@ -1,0 +1,7 @@
+//! `on_loop.rs` with our runtime.
+
+pub use tokio as rt;
+
+#[path = "on_loop.rs"]
+mod on_loop;
+pub use self::on_loop::*;

@@ -1,0 +1,169 @@
+//! Question: what does it cost to hand over a job that does nothing?
+//!
+//! Work: an empty job, handed over and waited for, one after the other.
+//!
+//! Tools: a task on a loop of one thread and on workers, `spawn_blocking`, a thread. A batch of
+//! jobs is timed and divided; batches of all tools alternate.
+//!
+//! Expected: a task below a microsecond, `spawn_blocking` some microseconds (another thread has
+//! to wake up and answer), a thread some ten.
+//!
+//! What would prove it wrong: a task that costs as much as a thread.
+
+#![forbid(unsafe_code)]
+
+use std::thread;
+use std::time::Instant;
+
+use crate::map::{LOOP, POOL, THREADS, TOKIO};
+use crate::measure::{Sample, Usage};
+use crate::report::{Chart, Experiment, MapRow, Outcome, Sign};
+use crate::row::{Row, time};
+use crate::verdict::Verdict;
+use crate::{Lab, Peer, on_tokio, on_trefoil};
+
+/// This file, as `main.rs` sees it.
+pub const EXPERIMENT: Experiment = Experiment {
+    id: "price",
+    question: "what does an empty job cost, there and back?",
+    explained_by: "examples/04-hello",
+    run,
+    serve: |_| unreachable!("measured in the lab's own process"),
+};
+
+/// A tool: its name, the jobs of a batch (a few milliseconds of them), and the batch.
+type Tool = (&'static str, usize, Box<dyn Fn(usize)>);
+
+/// All tools. Their runtimes live until the end, so that no batch pays for starting one.
+fn tools(lab: &Lab) -> Vec<Tool> {
+    let workers = machine_workers(lab);
+    let (one, many) = (on_trefoil::runtime(0), on_trefoil::runtime(workers));
+    let blocking = on_trefoil::runtime(0);
+    let mut tools: Vec<Tool> = vec![
+        (
+            "task, 1 thread",
+            20_000,
+            Box::new(move |n| on_trefoil::spawn_and_await(&one, n)),
+        ),
+        (
+            "task, workers",
+            20_000,
+            Box::new(move |n| on_trefoil::spawn_and_await(&many, n)),
+        ),
+        (
+            "spawn_blocking",
+            1_000,
+            Box::new(move |n| {
+                on_trefoil::spawn_blocking_and_await(&blocking, n);
+            }),
+        ),
+        (
+            "thread",
+            100,
+            Box::new(|n| {
+                for _ in 0..n {
+                    thread::spawn(|| ()).join().expect("an empty thread ends");
+                }
+            }),
+        ),
+    ];
+    if lab.with(Peer::Tokio) {
+        let (one, many) = (on_tokio::runtime(0), on_tokio::runtime(workers));
+        let blocking = on_tokio::runtime(0);
+        tools.extend::<[Tool; 3]>([
+            (
+                "tokio task, 1 thread",
+                20_000,
+                Box::new(move |n| on_tokio::spawn_and_await(&one, n)),
+            ),
+            (
+                "tokio task, workers",
+                20_000,
+                Box::new(move |n| on_tokio::spawn_and_await(&many, n)),
+            ),
+            (
+                "tokio spawn_blocking",
+                1_000,
+                Box::new(move |n| {
+                    on_tokio::spawn_blocking_and_await(&blocking, n);
+                }),
+            ),
+        ]);
+    }
+    tools
+}
+
+/// The largest number of workers that was asked for.
+fn machine_workers(lab: &Lab) -> usize {
+    lab.args.workers.iter().copied().max().unwrap_or(1)
+}
+
+/// Times one batch, and divides.
+fn batch((_, jobs, batch): &Tool) -> Sample {
+    let (start, before) = (Instant::now(), Usage::now());
+    batch(*jobs);
+    let (wall, cpu) = (start.elapsed(), Usage::now().cpu - before.cpu);
+    let each = |total: std::time::Duration| total.as_nanos() as u64 / *jobs as u64;
+    Sample {
+        wall: each(wall),
+        cpu: each(cpu),
+        saved: *jobs as u64,
+        ..Sample::default()
+    }
+}
+
+/// Measures all tools, side by side.
+fn run(lab: &Lab) -> Outcome {
+    let tools = tools(lab);
+    let batches = lab.size(45, 9);
+    let samples = lab.alternate(batches, &tools, |tool| tool.0.to_owned(), batch);
+    let rows: Vec<Row> = std::iter::zip(&tools, &samples)
+        .map(|(tool, samples)| Row::of(tool.0, 0, samples, 1.0))
+        .collect();
+    let wall = |name: &str| {
+        let row = rows.iter().find(|row| row.tool == name);
+        row.map_or(0.0, |row| row.wall.min)
+    };
+    let (task, blocking, thread) = (
+        wall("task, 1 thread"),
+        wall("spawn_blocking"),
+        wall("thread"),
+    );
+    let workers = wall("task, workers");
+    let mut cells = vec![
+        (LOOP, time(task), Sign::Fits),
+        (THREADS, time(thread), Sign::Works),
+        (POOL, time(blocking), Sign::Works),
+    ];
+    if lab.with(Peer::Tokio) {
+        cells.push((TOKIO, time(wall("tokio task, 1 thread")), Sign::Fits));
+    }
+    // Smallest of many batches: what the operation costs when nobody disturbs it. So a count of
+    // nanoseconds of the same loop, hard although it is wall time; the factor is 10 and more.
+    let why = format!(
+        "{} and {} against {}",
+        time(task),
+        time(workers),
+        time(thread)
+    );
+    let order = task < thread && workers < thread;
+    Outcome {
+        sizes: [("batches", batches)].into(),
+        verdicts: vec![
+            Verdict::hard("a task costs less than a thread", order, why),
+            Verdict::soft(
+                "spawn_blocking costs less than a thread",
+                blocking < thread,
+                format!("{} against {}", time(blocking), time(thread)),
+            ),
+        ],
+        map: vec![MapRow {
+            work: "an empty job, there and back".into(),
+            cells,
+            verdict: "event loop".into(),
+            note: format!("{:.0} tasks for the price of one thread", thread / task),
+        }],
+        chart: Chart::Wall,
+        rows,
+    }
+}
