@@ -72,12 +72,8 @@ fn tools(lab: &Lab, requests: usize) -> Vec<Tool> {
         tool("loop, 1 thread", "trefoil", 0, requests),
     ];
     for &workers in lab.args.workers.iter().filter(|workers| **workers > 1) {
-        tools.push(tool(
-            &format!("loop, {workers} workers"),
-            "trefoil",
-            workers,
-            requests,
-        ));
+        let name = format!("loop, {workers} workers");
+        tools.push(tool(&name, "trefoil", workers, requests));
     }
     if lab.with(Peer::Tokio) {
         tools.push(tool("tokio, 1 thread", "tokio", 0, requests));
@@ -100,7 +96,11 @@ fn serve(arguments: &[&str]) {
             let meter = Meter::start();
             let saved = http::wait(workers, requests, port);
             let lost = requests as u64 - saved;
-            Sample { saved, lost, ..meter.stop() }
+            Sample {
+                saved,
+                lost,
+                ..meter.stop()
+            }
         }
     });
 }
@@ -118,6 +118,7 @@ fn run(lab: &Lab) -> Outcome {
         )
     };
     let samples = lab.alternate(3, &tools, |tool| tool.name.clone(), measure);
+    let delay_ms = DELAY.as_millis() as usize;
     let mut rows = Vec::new();
     for (tool, samples) in std::iter::zip(&tools, &samples) {
         let scale = requests as f64 / tool.sample as f64;
@@ -126,11 +127,7 @@ fn run(lab: &Lab) -> Outcome {
         rows.push(row);
     }
     Outcome {
-        sizes: [
-            ("requests", requests),
-            ("delay_ms", DELAY.as_millis() as usize),
-        ]
-        .into(),
+        sizes: [("requests", requests), ("delay_ms", delay_ms)].into(),
         verdicts: judge(&rows),
         map: vec![map(requests, &rows)],
         chart: Chart::Wall,
