@@ -1,6 +1,6 @@
 //! `on_loop.rs` with our runtime.
 
-pub use tokio as rt;
+pub use trefoil as rt;
 
 #[path = "on_loop.rs"]
 mod on_loop;
