@@ -58,9 +58,9 @@ fn cpu() -> u64 {
 
 /// How long sleeper number `i` sleeps, in ms: a fifth of them in the reach of each level.
 fn delay(i: u64) -> u64 {
-    // Level n reaches from 64^n to 64^(n+1). The first half of it is enough here.
+    // Level n reaches from 64^n to 64^(n+1). These fill it from 2 to 33 times 64^n.
     let reach = 64_u64.pow(i as u32 % 5);
-    reach + i % (reach * 31)
+    2 * reach + i % (reach * 31)
 }
 
 /// The level that a timer goes to when the wheel stands at 0: the highest group of 6 bits

@@ -35,7 +35,6 @@
 use trefoil as rt; // tokio too, with its CancellationToken from the crate tokio-util
 
 use std::future::pending;
-use std::pin::pin;
 use std::time::Duration;
 
 use rt::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -63,16 +62,9 @@ fn peer() -> DuplexStream {
 }
 
 /// The reader's patience: shorter than the peer's pause, so that it runs out exactly once.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-/// What every reader says when its patience is at its end.
-fn impatient() {
+async fn patience() {
+    sleep(Duration::from_millis(200)).await;
     println!("reader: nothing complete yet, I do something else and ask again");
-}
-
-/// Bytes as text.
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("the peer sends letters")
 }
 
 #[rt::main(flavor = "current_thread")]
@@ -96,26 +88,23 @@ async fn main() -> std::io::Result<()> {
         // `read_exact` is made anew in each round, and the bytes it has counted go with it.
         rt::select! {
             result = stream.read_exact(&mut four) => { result?; break }
-            () = sleep(PATIENCE) => impatient(),
+            () = patience() => {}
         }
     }
-    println!(
-        "reader: got {:?}: \"ab\" was in the future that was dropped",
-        text(&four)
-    );
+    let got = str::from_utf8(&four).unwrap();
+    println!("reader: got {got:?}: \"ab\" was in the future that was dropped");
 
     println!("-- 3. first cure: keep the future, and poll the same one again");
     let (mut stream, mut four) = (peer(), [0; 4]);
-    {
-        let mut read = pin!(stream.read_exact(&mut four));
-        loop {
-            rt::select! {
-                result = &mut read => { result?; break }
-                () = sleep(PATIENCE) => impatient(),
-            }
+    let mut read = Box::pin(stream.read_exact(&mut four));
+    loop {
+        rt::select! {
+            result = &mut read => { result?; break }
+            () = patience() => {}
         }
     }
-    println!("reader: got {:?}", text(&four));
+    drop(read);
+    println!("reader: got {:?}", str::from_utf8(&four).unwrap());
 
     println!("-- 4. second cure: a cancel-safe future, which takes nothing before it is ready");
     let (mut stream, mut bytes) = (peer(), Vec::new());
@@ -125,16 +114,16 @@ async fn main() -> std::io::Result<()> {
             // drop is written under "Cancel safety" in each method's documentation.
             result = stream.read_buf(&mut bytes) => {
                 result?;
-                println!("reader: got {:?} so far", text(&bytes));
+                println!("reader: got {:?} so far", str::from_utf8(&bytes).unwrap());
             }
-            () = sleep(PATIENCE) => impatient(),
+            () = patience() => {}
         }
     }
 
     println!("-- 5. politely: a token, and the task chooses where it ends");
     let token = CancellationToken::new();
     let worker = rt::spawn(work(token.clone()));
-    sleep(Duration::from_millis(250)).await;
+    sleep(Duration::from_millis(500)).await;
     println!("main: please end");
     token.cancel();
     let pieces = worker.await?;
@@ -149,7 +138,7 @@ async fn work(token: CancellationToken) -> u32 {
     loop {
         rt::select! {
             () = token.cancelled() => break,
-            () = sleep(Duration::from_millis(100)) => {}
+            () = sleep(Duration::from_millis(200)) => {}
         }
         pieces += 1;
         println!("worker: one piece done");
