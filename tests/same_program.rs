@@ -6,11 +6,6 @@
 //! leave room. What may differ (how threads share tasks, which unbiased branch comes first) is
 //! not logged.
 
-#![expect(
-    dead_code,
-    reason = "one helper for all programs, and not each program uses each"
-)]
-
 /// Collects what a program lets the outside see.
 #[derive(Clone, Default)]
 pub struct Log(std::sync::Arc<std::sync::Mutex<Vec<String>>>);

@@ -44,7 +44,8 @@ async fn bounded(log: &Log) {
         });
     }
     settle().await;
-    log.say(format!("try_send: {:?}", send.try_send(9)));
+    let full = matches!(send.try_send(9), Err(mpsc::error::TrySendError::Full(9)));
+    log.say(format!("try_send gives it back, full: {full}"));
     log.say(format!("received {:?}", receive.recv().await));
     settle().await;
     let permit = {

@@ -133,15 +133,13 @@ async fn tcp(log: &Log) -> io::Result<()> {
     for text in ["first", "second"] {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        let peer = stream.peer_addr()?;
         stream.write_all(text.as_bytes()).await?;
         stream.shutdown().await?;
         let mut echo = String::new();
         stream.read_to_string(&mut echo).await?;
         log.say(format!("{echo:?} came back, nodelay {}", stream.nodelay()?));
-        log.say(format!(
-            "peer is the server: {}",
-            stream.peer_addr()? == address
-        ));
+        log.say(format!("peer is the server: {}", peer == address));
     }
     let large = vec![7; 300_000];
     let (mut read, mut write) = TcpStream::connect(address).await?.into_split();
