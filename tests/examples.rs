@@ -4,13 +4,15 @@
 //! never sees a comment which is not true. Both sides go through [`mask`], and through nothing
 //! else. A server gets its visitors from here; no other program is needed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+
+#[path = "support/example.rs"]
+mod example;
+
+use self::example::{Running, expected, mask, program, root, source};
 
 /// The examples, in the order of the course, and who visits each.
 const EXAMPLES: &[(&str, fn(&mut Running))] = &[
@@ -23,9 +25,6 @@ const EXAMPLES: &[(&str, fn(&mut Running))] = &[
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
 ];
-
-/// A test that hangs is worse than one that fails. Far above what any example needs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn first_future_prints_what_its_head_says() {
@@ -223,45 +222,6 @@ fn masking_hides_what_differs_between_runs_and_nothing_else() {
     assert_ne!(mask("level 1: 20 timers"), mask("level 1: 21 timers"));
 }
 
-/// Words after a number that make it a time or a number of bytes.
-const UNITS: &[&str] = &[
-    "ns", "µs", "ms", "s", "min", "h", "days", "bytes", "B", "KiB", "MiB", "GiB",
-];
-
-/// Words before a number that make it a process or a task.
-const NAMES: &[&str] = &["pid", "task"];
-
-/// Hides times, numbers of bytes, addresses, process and task numbers: what a second run changes.
-fn mask(line: &str) -> String {
-    let words: Vec<_> = line.split(' ').collect();
-    let bare = |word: &str| {
-        let word = word.trim_start_matches('(');
-        word.trim_end_matches([',', ';', ':', '.', ')']).to_owned()
-    };
-    let is_number = |word: &str| !word.is_empty() && word.parse::<f64>().is_ok();
-    let masked = |index: usize| {
-        let word = bare(words[index]);
-        let after = words
-            .get(index + 1)
-            .map(|word| bare(word))
-            .unwrap_or_default();
-        let before = index
-            .checked_sub(1)
-            .map(|index| bare(words[index]))
-            .unwrap_or_default();
-        let varies = word.starts_with("127.0.0.1:")
-            || word.starts_with("0x")
-            || (is_number(&word) && UNITS.contains(&after.as_str()))
-            || (is_number(&word) && NAMES.contains(&before.as_str()));
-        if varies {
-            words[index].replace(&word, "_")
-        } else {
-            words[index].to_owned()
-        }
-    };
-    (0..words.len()).map(masked).collect::<Vec<_>>().join(" ")
-}
-
 /// Runs an example with its visitor, and compares.
 fn check(name: &str) {
     let _one = one_at_a_time();
@@ -282,153 +242,4 @@ fn check(name: &str) {
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The package.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// An example's text.
-fn source(name: &str) -> String {
-    std::fs::read_to_string(root().join("examples").join(format!("{name}.rs"))).unwrap()
-}
-
-/// The output that an example's head promises: the first ```text block after "Expected output".
-fn expected(name: &str) -> String {
-    let source = source(name);
-    let head = source
-        .split_once("//! Expected output")
-        .expect("a head with its output")
-        .1;
-    let block = head.split_once("//! ```text\n").expect("a text block").1;
-    let block = block.split_once("//! ```").expect("the block's end").0;
-    let line = |line: &str| {
-        line.trim_start_matches("//!")
-            .trim_start_matches(' ')
-            .to_owned()
-            + "\n"
-    };
-    block.lines().map(line).collect()
-}
-
-/// An example's program. `cargo test` has built it; `cargo test --test examples` has not.
-fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
-    let program = folder.join("examples").join(name);
-    let changed = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    let source = root().join("examples").join(format!("{name}.rs"));
-    let source = if source.exists() {
-        source
-    } else {
-        root().join("examples/lab/main.rs")
-    };
-    if changed(&program) < changed(&source) {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo
-            .current_dir(root())
-            .args(["build", "--quiet", "--example", name]);
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "{name} does not build");
-    }
-    program
-}
-
-/// An example that runs.
-struct Running {
-    /// The process.
-    child: Child,
-    /// Its lines, as they come.
-    lines: Receiver<String>,
-    /// Those that were received so far.
-    seen: Vec<String>,
-}
-
-impl Running {
-    /// Starts it on a free port.
-    fn start(name: &str) -> Self {
-        let mut command = Command::new(program(name));
-        command
-            .arg("0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = channel();
-        std::thread::spawn(move || {
-            stdout
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| send.send(line))
-        });
-        Self {
-            child,
-            lines,
-            seen: Vec::new(),
-        }
-    }
-
-    /// Waits for a line that begins so.
-    fn wait_for(&mut self, beginning: &str) {
-        while self.next().is_some_and(|line| !line.starts_with(beginning)) {}
-        let found = self
-            .seen
-            .last()
-            .is_some_and(|line| line.starts_with(beginning));
-        assert!(found, "it ended without {beginning:?}: {:#?}", self.seen);
-    }
-
-    /// Its next line; `None` at its end.
-    fn next(&mut self) -> Option<&str> {
-        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
-        match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => self.seen.push(line),
-            Err(Disconnected) => return None,
-            Err(Timeout) => panic!("no line for {PATIENCE:?}: {:#?}", self.seen),
-        }
-        self.seen.last().map(String::as_str)
-    }
-
-    /// Connects to the address that it printed.
-    fn connect(&mut self) -> TcpStream {
-        let listening = |line: &String| Some(line.strip_prefix("listening on ")?.to_owned());
-        if !self.seen.iter().any(|line| listening(line).is_some()) {
-            self.wait_for("listening on ");
-        }
-        let address = self.seen.iter().find_map(listening).unwrap();
-        let stream = TcpStream::connect(address.split(' ').next().unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    /// Sends SIGINT. By the shell's own `kill`, which every system has.
-    fn press_ctrl_c(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    /// Waits for its end, and gives back all that it printed.
-    fn finish(mut self) -> String {
-        while self.next().is_some() {}
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}: {:#?}", self.seen);
-        self.seen.join("\n")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -183,11 +183,8 @@ fn map(requests: usize, rows: &[Row]) -> MapRow {
     ];
     let cell = |(column, tool, sign)| {
         let row = rows.iter().find(|row| row.tool == tool)?;
-        Some((
-            column,
-            row.wall_text(),
-            if row.lost > 0 { Sign::Fails } else { sign },
-        ))
+        let sign = if row.lost > 0 { Sign::Fails } else { sign };
+        Some((column, row.wall_text(), sign))
     };
     let (on_loop, each) = (of(rows, "loop, 1 thread"), of(rows, "a thread each"));
     let needs = |row: &Row| {
