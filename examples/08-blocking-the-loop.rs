@@ -73,7 +73,7 @@ async fn beside_a_heart(title: &str, job: impl Future<Output = ()>) {
 fn compute(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
-        black_box((0..1000_u64).fold(0, |sum, n| black_box(sum + n * n)));
+        black_box((0..100_u64).fold(0, |sum, n| black_box(sum + n * n)));
     }
 }
 
@@ -105,8 +105,8 @@ async fn main() {
     // For computing that can be cut: the loop runs the others between two pieces. It takes as
     // long as before, and a core is still busy; but nobody waits longer than a piece.
     let cure = async {
-        for _ in 0..100 {
-            compute(JOB / 100);
+        for _ in 0..1000 {
+            compute(JOB / 1000);
             rt::task::yield_now().await;
         }
     };

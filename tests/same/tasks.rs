@@ -53,8 +53,7 @@ async fn order(log: &Log) {
     log.say("spawned, and nothing has run");
     log.say(told(c.await));
     log.say(format!(
-        "a is finished: {}, b: {}",
-        a.is_finished(),
+        "b, which yields less, is finished: {}",
         b.is_finished()
     ));
     log.say(told(a.await));
