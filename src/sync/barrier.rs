@@ -22,7 +22,8 @@ use pin_project_lite::pin_project;
 
 use crate::parts::budget;
 use crate::parts::wait_site::{self, Kind};
-use crate::sync::notify::{Notify, Owed, Place};
+use crate::sync::notified::Place;
+use crate::sync::notify::{Notify, Owed};
 
 /// Lets `n` tasks wait for each other, again and again.
 ///

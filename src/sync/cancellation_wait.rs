@@ -19,7 +19,7 @@ use pin_project_lite::pin_project;
 use crate::parts::budget;
 use crate::parts::wait_site::{self, Kind};
 use crate::sync::cancellation_token::CancellationToken;
-use crate::sync::notify::Place;
+use crate::sync::notified::Place;
 
 impl CancellationToken {
     /// Waits until the token is cancelled.

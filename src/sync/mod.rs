@@ -3,6 +3,7 @@
 pub(crate) mod wait;
 
 pub(crate) mod semaphore;
+pub(crate) mod semaphore_error;
 pub(crate) mod semaphore_owned;
 pub(crate) mod semaphore_permit;
 
@@ -11,7 +12,7 @@ pub(crate) mod mutex_mapped;
 pub(crate) mod mutex_owned;
 
 pub(crate) mod notify;
-// The futures of it.
+// The waiter's side of it.
 pub(crate) mod notified;
 
 pub(crate) mod barrier;
@@ -45,7 +46,8 @@ pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use crate::sync::mutex_owned::OwnedMutexGuard;
 pub use crate::sync::notify::Notify;
-pub use crate::sync::semaphore::{AcquireError, Semaphore, TryAcquireError};
+pub use crate::sync::semaphore::Semaphore;
+pub use crate::sync::semaphore_error::{AcquireError, TryAcquireError};
 pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
 pub use crate::sync::semaphore_permit::SemaphorePermit;
 

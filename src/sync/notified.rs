@@ -1,9 +1,14 @@
-//! The futures that wait for a [`Notify`]: one that borrows it, one that keeps it alive.
+//! The waiter's side of a [`Notify`]: a place in its line, and the two futures that keep one.
 //!
-//! Both are a reference, a place in the line and the caller's line of code; their poll asks the
-//! notify, their drop gives the place up, and with it a notification that nobody looked at.
-//! Why not part of `sync/notify.rs`: that file is the protocol, which barriers and cancellation
-//! tokens use without these futures.
+//! ```text
+//!              poll: no permit                    poll: called, or the generation is over
+//!     Start ───────────────────────► InLine(key) ─────────────────────────► Done
+//!       └──────────────── poll: the permit, or the generation is over ───────►
+//! ```
+//!
+//! A place dropped in line leaves it, and passes on the note that it was called with and did not
+//! look at. Barriers and cancellation tokens keep places of their own, without the futures.
+//! Why not part of `sync/notify.rs`: that file is the protocol of the word; nothing here touches it.
 //! Read next: `sync/barrier.rs`.
 
 #![forbid(unsafe_code)]
@@ -12,11 +17,142 @@ use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
-use crate::sync::notify::{Notify, Place};
+use crate::parts::budget;
+use crate::parts::slab::Key;
+use crate::parts::wait_site::{self, Kind};
+use crate::sync::notify::{Ask, Join, Notify};
+
+/// One waiter's side, kept by the future that waits.
+///
+/// Whoever owns it calls [`Notify::give_up`] before throwing it away.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The generation at the call of `notified`.
+    generation: usize,
+    /// How far it is.
+    stage: Stage,
+}
+
+/// How far a waiter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not polled yet.
+    Start,
+    /// In line, or called and not polled since.
+    InLine(Key),
+    /// It was notified.
+    Done,
+}
+
+impl Notify {
+    /// A waiter that is not in line yet, and that gets the next `notify_waiters`.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            generation: self.generation(),
+            stage: Stage::Start,
+        }
+    }
+
+    /// Polls a waiter; without a waker it gets its place and is not woken.
+    #[inline]
+    pub(crate) fn poll_place(&self, place: &mut Place, waker: Option<&Waker>) -> Poll<()> {
+        let polled = match place.stage {
+            Stage::Start if self.take_permit() => Poll::Ready(()),
+            Stage::Start => self.get_in_line(place, waker),
+            Stage::InLine(key) => self.poll_in_line(place, key, waker),
+            Stage::Done => Poll::Ready(()),
+        };
+        if polled.is_ready() {
+            place.stage = Stage::Done;
+        }
+        polled
+    }
+
+    /// Polls a waiter for a future that is a leaf: spends budget, leaves the wait site.
+    #[inline]
+    pub(crate) fn poll_leaf(
+        &self,
+        place: &mut Place,
+        location: &'static Location<'static>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if let Poll::Ready(spent) = budget::spend(cx)
+            && self.poll_place(place, Some(cx.waker())).is_ready()
+        {
+            spent.made_progress();
+            return Poll::Ready(());
+        }
+        let address = std::ptr::from_ref(self).addr();
+        wait_site::leave(Kind::Notify, location, address as u64);
+        Poll::Pending
+    }
+
+    /// The first poll of a waiter that found no permit.
+    #[cold]
+    fn get_in_line(&self, place: &mut Place, waker: Option<&Waker>) -> Poll<()> {
+        let waker = waker.cloned();
+        let mut line = self.lock();
+        if self.join(place.generation) == Join::Notified {
+            return Poll::Ready(());
+        }
+        let ask = Ask {
+            generation: place.generation,
+            note: None,
+        };
+        place.stage = Stage::InLine(line.enter(waker, ask));
+        Poll::Pending
+    }
+
+    /// A later poll: was it called, or is its generation over?
+    #[cold]
+    fn poll_in_line(&self, place: &Place, key: Key, waker: Option<&Waker>) -> Poll<()> {
+        // Before the lock in this order, so that a waker left in it is dropped after unlocking.
+        let mut spare = None;
+        loop {
+            let mut line = self.lock();
+            if line.is_called(key) || self.generation() != place.generation {
+                let left = line.leave(key);
+                self.settle(&line);
+                drop(line);
+                // Here, since it may still hold a waker.
+                drop(left);
+                return Poll::Ready(());
+            }
+            let Some(waker) = waker else {
+                return Poll::Pending;
+            };
+            if line.refresh(key, waker, &mut spare) {
+                return Poll::Pending;
+            }
+            drop(line);
+            spare = Some(waker.clone());
+        }
+    }
+
+    /// Leaves the line, if `place` is in it, and passes on a note that it did not look at.
+    #[inline]
+    pub(crate) fn give_up(&self, place: &mut Place) {
+        if let Stage::InLine(key) = std::mem::replace(&mut place.stage, Stage::Done) {
+            self.leave_line(key);
+        }
+    }
+
+    /// The rare half of [`give_up`](Self::give_up).
+    #[cold]
+    fn leave_line(&self, key: Key) {
+        let mut line = self.lock();
+        let left = line.leave(key);
+        self.settle(&line);
+        drop(line);
+        if let Some(note) = left.as_ref().and_then(|left| left.value.note) {
+            self.notify(note);
+        }
+    }
+}
 
 impl Notify {
     /// Waits for a notification.

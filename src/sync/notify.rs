@@ -22,21 +22,18 @@
 //!
 //! Why not a plain mutex: `notify_one` and the poll that takes the permit would be two locks,
 //! 22 ns, where two compare-and-swaps are 12; the benchmark row `notify_local` pays for the word.
-//! Read next: `sync/notified.rs` (the futures), then `sync/barrier.rs` and `sync/cancellation_token.rs`.
+//! Read next: `sync/notified.rs`, the waiter's side; then `sync/barrier.rs` and `sync/cancellation_token.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use crate::parts::budget;
 use crate::parts::slab::Key;
-use crate::parts::wait_site::{self, Kind};
 use crate::parts::wakers::Wakers;
 use crate::shim::atomic::AtomicUsize;
-use crate::shim::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::shim::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use crate::shim::{Mutex, MutexGuard, const_fn};
 use crate::sync::wait::{More, WaitQueue, wake_in_batches};
 
@@ -77,46 +74,34 @@ pub struct Notify {
 }
 
 /// Waiters, oldest first; their generations never fall along the line.
-type Line = WaitQueue<Ask>;
+pub(crate) type Line = WaitQueue<Ask>;
 
 /// What the line knows of a waiter.
 #[derive(Debug)]
-struct Ask {
+pub(crate) struct Ask {
     /// The generation of its birth; no longer the current one: it is owed a call.
-    generation: usize,
+    pub(crate) generation: usize,
     /// The note it was called with.
-    note: Option<Note>,
+    pub(crate) note: Option<Note>,
 }
 
 /// A notification for one waiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Note {
+pub(crate) enum Note {
     /// For who has waited longest.
     Front,
     /// For who came last.
     Back,
 }
 
-/// One waiter's side, kept by the future that waits.
-///
-/// Whoever owns it calls [`Notify::give_up`] before throwing it away.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// The generation at the call of `notified`.
-    generation: usize,
-    /// How far it is.
-    stage: Stage,
-}
-
-/// How far a waiter is.
+/// What a waiter has to do after [`Notify::join`].
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Not polled yet.
-    Start,
-    /// In line, or called and not polled since.
-    InLine(Key),
-    /// It was notified.
-    Done,
+pub(crate) enum Join {
+    /// To wait in line.
+    Wait,
+    /// Nothing: it has taken the permit, or its generation was over.
+    Notified,
 }
 
 /// What is left to do after [`Notify::end_generation`].
@@ -180,19 +165,19 @@ impl Notify {
 
     /// The first half of [`notify_waiters`](Self::notify_waiters): who waits now is owed a call.
     ///
-    /// Wakes nobody, so a lock may be held that orders it against [`place`](Self::place).
+    /// Wakes nobody, so a lock may be held that orders it against `place`.
     pub(crate) fn end_generation(&self) -> Owed {
         let mut word = self.word.load(Relaxed);
         while word & STATE != WAITING {
-            // Release: pairs with the Acquire in `generation`; polls see what came before.
+            // Release: pairs with the Acquire in `join`; polls see what came before.
             match self.swap(word, word + GENERATION, Release) {
                 Ok(()) => return Owed::Nobody,
                 Err(now) => word = now,
             }
         }
         let _line = self.lock();
-        // Release: as above.
-        self.word.fetch_add(GENERATION, Release);
+        // Relaxed: who waits looks under the mutex, which publishes.
+        self.word.fetch_add(GENERATION, Relaxed);
         Owed::Somebody
     }
 
@@ -222,7 +207,7 @@ impl Notify {
 
     /// Gives a note to a waiter, or leaves it as the permit.
     #[inline]
-    fn notify(&self, note: Note) {
+    pub(crate) fn notify(&self, note: Note) {
         if !self.leave_permit() {
             self.call_one(note);
         }
@@ -296,7 +281,7 @@ impl Notify {
 
     /// Takes the permit if it is there.
     #[inline]
-    fn take_permit(&self) -> bool {
+    pub(crate) fn take_permit(&self) -> bool {
         let mut word = self.word.load(Relaxed);
         while word & STATE == NOTIFIED {
             // Acquire: pairs with the Release in `leave_permit`.
@@ -308,123 +293,26 @@ impl Notify {
         false
     }
 
-    /// A waiter that is not in line yet, and that gets the next `notify_waiters`.
-    pub(crate) fn place(&self) -> Place {
-        Place {
-            generation: self.generation(),
-            stage: Stage::Start,
-        }
-    }
-
-    /// Polls a waiter; without a waker it gets its place and is not woken.
-    #[inline]
-    pub(crate) fn poll_place(&self, place: &mut Place, waker: Option<&Waker>) -> Poll<()> {
-        let polled = match place.stage {
-            Stage::Start if self.take_permit() => Poll::Ready(()),
-            Stage::Start => self.get_in_line(place, waker),
-            Stage::InLine(key) => self.poll_in_line(place, key, waker),
-            Stage::Done => Poll::Ready(()),
-        };
-        if polled.is_ready() {
-            place.stage = Stage::Done;
-        }
-        polled
-    }
-
-    /// Polls a waiter for a future that is a leaf: spends budget, leaves the wait site.
-    #[inline]
-    pub(crate) fn poll_leaf(
-        &self,
-        place: &mut Place,
-        location: &'static Location<'static>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        if let Poll::Ready(spent) = budget::spend(cx)
-            && self.poll_place(place, Some(cx.waker())).is_ready()
-        {
-            spent.made_progress();
-            return Poll::Ready(());
-        }
-        let address = std::ptr::from_ref(self).addr();
-        wait_site::leave(Kind::Notify, location, address as u64);
-        Poll::Pending
-    }
-
-    /// The first poll of a waiter that found no permit.
-    #[cold]
-    fn get_in_line(&self, place: &mut Place, waker: Option<&Waker>) -> Poll<()> {
-        let waker = waker.cloned();
-        let mut line = self.lock();
+    /// Decides for a waiter of `generation` that found no permit. The line is locked; on
+    /// [`Join::Wait`] the waiter must be put into it.
+    pub(crate) fn join(&self, generation: usize) -> Join {
         let mut word = self.word.load(Acquire);
         loop {
-            let (state, next) = match word & STATE {
-                _ if word & !STATE != place.generation => return Poll::Ready(()),
-                NOTIFIED => (NOTIFIED, word & !STATE),
-                other => (other, (word & !STATE) | WAITING),
+            let (join, next) = match word & STATE {
+                _ if word & !STATE != generation => return Join::Notified,
+                NOTIFIED => (Join::Notified, word & !STATE),
+                _ => (Join::Wait, (word & !STATE) | WAITING),
             };
-            // Acquire: as in `take_permit`. Unneeded to come into line, where the mutex is enough.
+            // Acquire: as in `take_permit`. To wait it is not needed: there the mutex publishes.
             match self.swap(word, next, Acquire) {
-                Ok(()) if state == NOTIFIED => return Poll::Ready(()),
-                Ok(()) => break,
+                Ok(()) => return join,
                 Err(now) => word = now,
             }
-        }
-        let ask = Ask {
-            generation: place.generation,
-            note: None,
-        };
-        place.stage = Stage::InLine(line.enter(waker, ask));
-        Poll::Pending
-    }
-
-    /// A later poll: was it called, or is its generation over?
-    #[cold]
-    fn poll_in_line(&self, place: &Place, key: Key, waker: Option<&Waker>) -> Poll<()> {
-        // Before the lock in this order, so that a waker left in it is dropped after unlocking.
-        let mut spare = None;
-        loop {
-            let mut line = self.lock();
-            if line.is_called(key) || self.generation() != place.generation {
-                let left = line.leave(key);
-                self.settle(&line);
-                drop(line);
-                // Here, since it may still hold a waker.
-                drop(left);
-                return Poll::Ready(());
-            }
-            let Some(waker) = waker else {
-                return Poll::Pending;
-            };
-            if line.refresh(key, waker, &mut spare) {
-                return Poll::Pending;
-            }
-            drop(line);
-            spare = Some(waker.clone());
-        }
-    }
-
-    /// Leaves the line, if `place` is in it, and passes on a note that it did not look at.
-    #[inline]
-    pub(crate) fn give_up(&self, place: &mut Place) {
-        if let Stage::InLine(key) = std::mem::replace(&mut place.stage, Stage::Done) {
-            self.leave_line(key);
-        }
-    }
-
-    /// The rare half of [`give_up`](Self::give_up).
-    #[cold]
-    fn leave_line(&self, key: Key) {
-        let mut line = self.lock();
-        let left = line.leave(key);
-        self.settle(&line);
-        drop(line);
-        if let Some(note) = left.as_ref().and_then(|left| left.value.note) {
-            self.notify(note);
         }
     }
 
     /// Goes from Waiting to Empty when the line is empty. `line` is locked.
-    fn settle(&self, line: &Line) {
+    pub(crate) fn settle(&self, line: &Line) {
         if line.is_empty() && self.word.load(Relaxed) & STATE == WAITING {
             // Relaxed: publishes nothing.
             self.word.fetch_and(!STATE, Relaxed);
@@ -432,27 +320,23 @@ impl Notify {
     }
 
     /// How many `notify_waiters` there were, shifted as in the word.
-    fn generation(&self) -> usize {
-        // Acquire: pairs with the Release in `end_generation`.
-        self.word.load(Acquire) & !STATE
+    pub(crate) fn generation(&self) -> usize {
+        // Relaxed: who finds that its own is over has the mutex, and `join`, which may meet
+        // one that ended without it, reads with Acquire.
+        self.word.load(Relaxed) & !STATE
     }
 
     /// One try to change the word; on failure what it is now.
     #[inline]
-    fn swap(
-        &self,
-        old: usize,
-        new: usize,
-        order: crate::shim::atomic::Ordering,
-    ) -> Result<(), usize> {
-        // A failed try reads with Acquire, since `get_in_line` may find a new generation.
+    fn swap(&self, old: usize, new: usize, order: Ordering) -> Result<(), usize> {
+        // A failed try reads with Acquire, since `join` may find a new generation.
         self.word
             .compare_exchange_weak(old, new, order, Acquire)
             .map(drop)
     }
 
     /// Locks the line. No user code runs under it, so a poisoned one is sound.
-    fn lock(&self) -> MutexGuard<'_, Line> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -471,5 +355,145 @@ impl fmt::Debug for Notify {
             _ => "notified",
         };
         f.debug_struct("Notify").field("state", &state).finish()
+    }
+}
+
+/// Every interleaving of small programs. Blocked for good means a lost wake-up: loom reports it.
+///
+/// Mutations tried by hand, and a model that fails:
+/// - `leave_permit` with Relaxed, `take_permit` with Relaxed: `a_note_meets_a_waiter` (data race)
+/// - `leave_permit` ignores the waiting state: `a_note_meets_a_waiter`
+/// - `join` does not set it, or ignores the permit: `a_note_meets_a_waiter`
+/// - `join` ignores the generation: `notify_waiters_meets_a_waiter_born_before`
+/// - `end_generation` with Relaxed where nobody waits: the same (data race)
+/// - `end_generation` does not count when somebody waits: the same
+/// - `settle` clears the state with others in line: `a_cancel_meets_a_note`
+/// - no `settle` in `give`: `two_notes_wake_two_waiters`
+/// - `leave_line` keeps the note: `a_cancel_meets_a_note`
+/// - `is_owed` says never: `a_note_is_not_for_who_is_owed`
+#[cfg(all(test, trefoil_loom))]
+mod models {
+    use super::*;
+    use crate::shim::Arc;
+    use loom::cell::Cell;
+    use loom::future::block_on;
+    use loom::thread;
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::sync::atomic::AtomicUsize as Count;
+    use std::task::{Context, Poll};
+
+    /// Runs a model, and sees to it that there was something to explore.
+    fn model(at_least: usize, program: impl Fn() + Send + Sync + 'static) {
+        let runs = std::sync::Arc::new(Count::new(0));
+        let count = runs.clone();
+        loom::model(move || {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            program();
+        });
+        let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
+        println!("{runs} executions");
+        assert!(runs >= at_least, "only {runs} executions");
+    }
+
+    /// Runs `program` in a thread of its own.
+    fn with<R: 'static>(
+        notify: &Arc<Notify>,
+        program: impl FnOnce(&Notify) -> R + 'static,
+    ) -> thread::JoinHandle<R> {
+        let notify = notify.clone();
+        thread::spawn(move || program(&notify))
+    }
+
+    /// Polls once, with a waker that does nothing.
+    fn poll_once(future: Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_note_meets_a_waiter() {
+        model(5, || {
+            let shared = Arc::new((Notify::new(), Cell::new(0)));
+            let other = shared.clone();
+            let waiter = thread::spawn(move || {
+                block_on(other.0.notified());
+                assert_eq!(other.1.get(), 1);
+            });
+            // loom checks that the write is visible to who was notified of it.
+            shared.1.set(1);
+            shared.0.notify_one();
+            waiter.join().unwrap();
+            assert_eq!(shared.0.word.load(Acquire), EMPTY);
+        });
+    }
+
+    #[test]
+    fn two_notes_wake_two_waiters() {
+        model(2, || {
+            let notify = Arc::new(Notify::new());
+            let (mut first, mut second) = (pin!(notify.notified()), pin!(notify.notified()));
+            assert!(poll_once(first.as_mut()).is_pending());
+            assert!(poll_once(second.as_mut()).is_pending());
+            let notifier = with(&notify, Notify::notify_one);
+            notify.notify_last();
+            notifier.join().unwrap();
+            assert_eq!(notify.word.load(Acquire), EMPTY);
+            assert!(poll_once(first.as_mut()).is_ready());
+            assert!(poll_once(second.as_mut()).is_ready());
+        });
+    }
+
+    #[test]
+    fn a_cancel_meets_a_note() {
+        model(20, || {
+            let notify = Arc::new(Notify::new());
+            let quitter = with(&notify, |notify| {
+                let mut notified = pin!(notify.notified());
+                if poll_once(notified.as_mut()).is_ready() {
+                    notify.notify_one();
+                }
+            });
+            let waiter = with(&notify, |notify| block_on(notify.notified()));
+            notify.notify_one();
+            quitter.join().unwrap();
+            waiter.join().unwrap();
+            assert_eq!(notify.word.load(Acquire), EMPTY);
+        });
+    }
+
+    #[test]
+    fn notify_waiters_meets_a_waiter_born_before() {
+        model(5, || {
+            let shared = Arc::new((Notify::new(), Cell::new(0)));
+            let other = shared.clone();
+            let mut place = shared.0.place();
+            // The waiter in the second thread: loom does not move a load of the first one behind
+            // a later read-modify-write of another.
+            let waiter = thread::spawn(move || {
+                block_on(poll_fn(|cx| {
+                    other.0.poll_place(&mut place, Some(cx.waker()))
+                }));
+                assert_eq!(other.1.get(), 1);
+            });
+            shared.1.set(1);
+            shared.0.notify_waiters();
+            waiter.join().unwrap();
+            assert_eq!(shared.0.word.load(Acquire), GENERATION);
+        });
+    }
+
+    #[test]
+    fn a_note_is_not_for_who_is_owed() {
+        model(2, || {
+            let notify = Arc::new(Notify::new());
+            let mut owed = pin!(notify.notified());
+            assert!(poll_once(owed.as_mut()).is_pending());
+            assert_eq!(notify.end_generation(), Owed::Somebody);
+            let caller = with(&notify, Notify::call_everybody);
+            notify.notify_one();
+            caller.join().unwrap();
+            assert!(poll_once(owed.as_mut()).is_ready());
+            assert_eq!(notify.word.load(Acquire), GENERATION | NOTIFIED);
+        });
     }
 }

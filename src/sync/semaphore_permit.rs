@@ -18,7 +18,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::parts::wait_site::{self, Kind};
-use crate::sync::semaphore::{AcquireError, Place, Semaphore, TryAcquireError};
+use crate::sync::semaphore::{Place, Semaphore};
+use crate::sync::semaphore_error::{AcquireError, TryAcquireError};
 use crate::sync::wait::block;
 
 impl Semaphore {
