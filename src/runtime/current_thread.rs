@@ -48,7 +48,7 @@ use crate::parts::scoped::Scoped;
 use crate::runtime::config;
 use crate::runtime::context;
 use crate::runtime::counters::{self, WorkerCounters};
-use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Why};
+use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Spares, Why};
 use crate::runtime::pace::Pace;
 use crate::task::raw::Runnable;
 
@@ -310,6 +310,7 @@ fn drive<F: Future>(
     });
     let waker = waker_ref(&root_waker);
     let mut cx = Context::from_waker(&waker);
+    let _spares = Spares::keep();
     let mut busy_since = Instant::now();
     running.core.borrow_mut().pace.waited();
     // The caller has polled the root once; if that spawned tasks and stepped back, they come first.
@@ -360,15 +361,17 @@ fn run_some(
     stats: &WorkerCounters,
 ) -> bool {
     loop {
-        let task = {
+        let (task, look) = {
             let core = &mut *running.core.borrow_mut();
-            next_task(this, core, shared.config.global_queue_interval)
+            match next_task(this, core, shared.config.global_queue_interval) {
+                None => return false,
+                Some(task) => (task, core.pace.poll_done()),
+            }
         };
-        let Some(task) = task else { return false };
         stats.start_poll(task.id().as_u64());
         budget::refilled(|| task.run());
         stats.end_poll();
-        if running.core.borrow_mut().pace.poll_done() {
+        if look {
             return true;
         }
     }

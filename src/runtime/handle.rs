@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The scheduler is a trait object so that this file knows neither of the two; the call costs
-//! 1.5 ns a wake-up. Each task holds a handle (two locked operations a task): a waker may outlive
-//! the runtime and must find out that it is gone.
+//! 1.5 ns a wake-up. Each task holds a reference: a waker may outlive the runtime and must find out
+//! that it is gone.
 //! Read next: `runtime/context.rs`.
 
 #![allow(
@@ -17,8 +17,10 @@
     reason = "gives a join handle the type of its task's output"
 )]
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,9 +141,85 @@ pub(crate) fn next_id() -> u64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A task's way back to its runtime. The same as a handle; a type of its own, so that nobody
-/// calls `unlist` through a public one.
-struct Home(Arc<Shared>);
+/// A task's way back to its runtime: a counted reference, recycled.
+///
+/// A task that ends on a thread which drives its runtime leaves the reference there for the next
+/// task that is spawned on that thread: two locked operations saved a task (`spawn_join`). The
+/// thread gives them up when it stops driving ([`Spares`]).
+struct Home(ManuallyDrop<Arc<Shared>>);
+
+impl Home {
+    /// A reference to `shared`.
+    #[inline]
+    fn new(shared: &Arc<Shared>) -> Self {
+        let spare = SPARES.with(|spares| {
+            let mut spares = spares.try_borrow_mut().ok()?;
+            if spares
+                .last()
+                .is_some_and(|spare| Arc::ptr_eq(spare, shared))
+            {
+                spares.pop()
+            } else {
+                None
+            }
+        });
+        Self(ManuallyDrop::new(
+            spare.unwrap_or_else(|| Arc::clone(shared)),
+        ))
+    }
+}
+
+impl Drop for Home {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the field is taken here, once, and not used again.
+        let own = unsafe { ManuallyDrop::take(&mut self.0) };
+        SPARES.with(|spares| {
+            if let Ok(mut spares) = spares.try_borrow_mut()
+                && spares.len() < spares.capacity()
+            {
+                spares.push(own);
+            }
+            // Else `own` is dropped here.
+        });
+    }
+}
+
+/// References a thread keeps for new tasks.
+///
+/// Unit: references. Source: more than tasks end between two spawns in `spawn_64`; not tuned.
+const SPARES_KEPT: usize = 256;
+
+thread_local! {
+    /// Spare references to the runtime that this thread drives; of no capacity elsewhere, so that
+    /// nothing is ever kept there. In `ManuallyDrop`, so that no destructor makes each access ask
+    /// whether the thread is ending; [`Spares`] empties it.
+    static SPARES: ManuallyDrop<RefCell<Vec<Arc<Shared>>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+}
+
+/// Lets this thread keep spare references while it drives a runtime; gives them up on drop.
+pub(crate) struct Spares {
+    /// What an outer loop on the same thread had kept.
+    before: Vec<Arc<Shared>>,
+}
+
+impl Spares {
+    /// From now on this thread keeps spares.
+    pub(crate) fn keep() -> Self {
+        Self {
+            before: SPARES.with(|spares| spares.replace(Vec::with_capacity(SPARES_KEPT))),
+        }
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        let before = std::mem::take(&mut self.before);
+        // Dropped outside of the cell: the last reference ends the runtime's memory.
+        drop(SPARES.with(|spares| spares.replace(before)));
+    }
+}
 
 impl Schedule for Home {
     #[inline]
@@ -206,7 +284,7 @@ impl Handle {
             name,
             spawned,
         };
-        let task = raw::new_task(future, Home(Arc::clone(&self.0)), birth);
+        let task = raw::new_task(future, Home::new(&self.0), birth);
         let NewTask {
             runnable,
             own,

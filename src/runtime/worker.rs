@@ -36,7 +36,7 @@ use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::context;
 use crate::runtime::counters::{self, WorkerCounters};
-use crate::runtime::handle::{Handle, Shared, Why};
+use crate::runtime::handle::{Handle, Shared, Spares, Why};
 use crate::runtime::workers::{self, Core, MultiThread};
 use crate::task::raw::Runnable;
 use crate::time::timer;
@@ -180,6 +180,7 @@ pub(crate) fn run(handle: Handle, index: usize) {
         lifo: Cell::new(true),
     };
     let _executor = block_on::enter();
+    let _spares = Spares::keep();
     context::with_entered(&handle, || {
         RUNNING.with(|slot| {
             slot.set(&running, || {

@@ -104,27 +104,22 @@ impl<T> JoinHandle<T> {
     /// Replaces the waker that is told of the task's end; `Ready` when it has ended already.
     pub(crate) fn leave_waker(&self, cx: &Context<'_>) -> Poll<()> {
         let state = self.task.state();
-        if state.has_join_waker() {
-            // SAFETY: this is the join handle, and the flag is set: we only read.
-            let same = unsafe {
-                self.task.with_join_waker(|waker| {
-                    waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
-                })
-            };
-            if same {
-                return if state.is_complete() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                };
-            }
-            if !state.take_waker_back() {
-                return Poll::Ready(());
-            }
+        if state.has_join_waker() && !state.take_waker_back() {
+            return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
         // SAFETY: this is the join handle, and the flag is clear (never set, or just taken back).
-        let old = unsafe { self.task.with_join_waker(|slot| slot.replace(waker)) };
+        let old = unsafe {
+            self.task.with_join_waker(|slot| {
+                let same = slot
+                    .as_ref()
+                    .is_some_and(|waker| waker.will_wake(cx.waker()));
+                if same {
+                    None
+                } else {
+                    slot.replace(cx.waker().clone())
+                }
+            })
+        };
         let result = if state.leave_waker() {
             Poll::Pending
         } else {

@@ -22,7 +22,7 @@
 //! | stage | the poller | from `start_poll` to `complete` |
 //! | | the join handle, else the runtime | after `complete`, as it says |
 //! | join waker | the join handle | while the `WAKER` flag is clear |
-//! | | the completing thread, reading | after `complete`, if it said so |
+//! | | the completing thread | after `complete`, if it said so |
 //!
 //! Locked operations of `spawn(f).await` on one thread: reference to the scheduler 1, the owner
 //! list's mutex 4, parent's waker 1, `leave_waker` 1, `finish_poll` of the parent 1, `complete` 1,
@@ -341,11 +341,10 @@ impl TaskRef {
     ///
     /// # Safety
     ///
-    /// The caller is the task's join handle, and the `WAKER` flag is clear; or it is set and `f`
-    /// only reads.
+    /// The caller is the task's join handle, and the `WAKER` flag is clear.
     pub(crate) unsafe fn with_join_waker<R>(&self, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
-        // SAFETY: by contract nobody else writes it now, and with the flag set `f` only reads,
-        // as the completing thread does.
+        // SAFETY: by contract nobody else touches it now: the completing thread does so only when
+        // it finds the flag set.
         f(unsafe { &mut *self.header().join_waker.get() })
     }
 }
@@ -406,8 +405,6 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
         }
     };
 
-    // A mark that an earlier poll left without being Pending is not ours.
-    _ = wait_site::take();
     let waker = ManuallyDrop::new(borrowed_waker(task));
     let mut cx = Context::from_waker(&waker);
     // SAFETY: as above: the stage is ours until `complete` or `finish_poll`.
@@ -418,45 +415,41 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
             unreachable!("a task that is not complete has its future");
         };
         // SAFETY: the future lies in the task's allocation and is dropped in place.
-        unsafe { Pin::new_unchecked(future) }.poll(&mut cx)
+        let poll = unsafe { Pin::new_unchecked(future) }.poll(&mut cx);
+        if poll.is_ready() {
+            // In here, so that one landing pad serves both: when this `Drop` panics the output
+            // is dropped on the way out, and the task has panicked. The task is still the
+            // current one: its `Drop` may ask for its id.
+            *stage = Stage::Gone;
+        }
+        poll
     });
-    match result {
+    CURRENT.with(|current| current.set(before));
+    let site = wait_site::take();
+    let yielded = YIELDED.with(StdCell::take);
+    let result = match result {
         Ok(Poll::Pending) => {
-            CURRENT.with(|current| current.set(before));
-            if let Some(site) = wait_site::take() {
+            if let Some(site) = site {
                 header.slot.write(site);
             }
-            if YIELDED.with(StdCell::take) {
+            if yielded {
                 // The wake-ups seen stay counted, so nobody else pushes: no locked operation.
                 cell.scheduler.schedule_yielded(Runnable(task));
             } else if header.state.finish_poll(seen) == AfterPoll::RunAgain {
                 // Wake-ups are left, so the task is still ours to touch and to push.
                 cell.scheduler.schedule_again(Runnable(task));
             }
+            return;
         }
-        Ok(Poll::Ready(output)) => {
-            // Still the current task while its future is dropped: `Drop` may ask for its id.
-            let result = match drop_stage(stage) {
-                Ok(()) => Ok(output),
-                Err(payload) => {
-                    // The output was made, but the task did not end well.
-                    _ = unwind::drop_quietly(output);
-                    Err(JoinError::panicked(header.id, payload))
-                }
-            };
-            *stage = Stage::Output(result);
-            YIELDED.with(|yielded| yielded.set(false));
-            CURRENT.with(|current| current.set(before));
-            finish(cell);
-        }
+        Ok(Poll::Ready(output)) => Ok(output),
         Err(payload) => {
+            // The future that panicked, unless it was its own `Drop` that did.
             _ = drop_stage(stage);
-            *stage = Stage::Output(Err(JoinError::panicked(header.id, payload)));
-            YIELDED.with(|yielded| yielded.set(false));
-            CURRENT.with(|current| current.set(before));
-            finish(cell);
+            Err(JoinError::panicked(header.id, payload))
         }
-    }
+    };
+    *stage = Stage::Output(result);
+    finish(cell);
 }
 
 /// Drops what the stage holds, in place; a panic in its `Drop` is given back.
@@ -481,11 +474,11 @@ fn finish<F: Future, S: Schedule>(cell: &Cell<F, S>) {
     }
     if after.wake_joiner {
         // SAFETY: `complete` said that the flag is set: the waker is there, and the join handle
-        // does not change it any more.
-        let waker = unsafe { &*header.join_waker.get() };
+        // touches it no more.
+        let waker = unsafe { &mut *header.join_waker.get() }.take();
         if let Some(waker) = waker {
             // A waker that panics ends here: the task is over, its worker goes on.
-            _ = unwind::catch(|| waker.wake_by_ref());
+            _ = unwind::catch(|| waker.wake());
         }
     }
     drop(own);

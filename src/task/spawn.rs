@@ -51,8 +51,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    match context::try_with(|handle| handle.clone()) {
-        Some(handle) => handle.spawn_named(future, name, spawned),
+    // By reference: cloning the handle would cost two locked operations.
+    match context::try_with(|handle| handle.spawn_named(future, name, spawned)) {
+        Some(handle) => handle,
         None => context::missing("spawn"),
     }
 }

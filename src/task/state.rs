@@ -40,8 +40,8 @@
 //!
 //! **The output** is stored before `COMPLETE` is set; afterwards it belongs to the join handle if
 //! `JOIN` was set at that moment, else to the runtime, which drops it. **The join waker** is the
-//! join handle's while `WAKER` is clear, and everybody's to read while it is set (only the
-//! completing thread does).
+//! join handle's while `WAKER` is clear; the thread that completes the task has it if it finds the
+//! flag set.
 //!
 //! Bits: 63..32 wakes | 31..4 references | 3 `WAKER` | 2 `JOIN` | 1 `CANCELLED` | 0 `COMPLETE`
 //!
@@ -309,7 +309,7 @@ impl State {
     }
 
     /// The join handle takes its waker back to change it. False: the task is complete, its
-    /// completing thread may be reading the waker.
+    /// completing thread may be using the waker.
     #[must_use]
     pub(crate) fn take_waker_back(&self) -> bool {
         let mut word = self.0.load(Ordering::Acquire);
@@ -335,8 +335,8 @@ impl State {
         let mut word = self.0.load(Ordering::Acquire);
         loop {
             if word & COMPLETE != 0 {
-                // The completing thread saw `JOIN`: the output is ours. The waker may be being
-                // read by it: whoever frees the memory drops it.
+                // The completing thread saw `JOIN`: the output is ours. The waker, if the
+                // flag was set, is that thread's.
                 return AfterLeave {
                     drop_output: true,
                     drop_waker: false,
