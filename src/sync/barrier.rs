@@ -30,13 +30,18 @@ use crate::sync::notify::{Notify, Owed};
 /// # Examples
 ///
 /// ```
-/// # futures_util::FutureExt::now_or_never(async {
+/// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use std::sync::Arc;
 /// use trefoil::sync::Barrier;
 ///
-/// let barrier = Barrier::new(2);
-/// let (one, two) = futures_util::future::join(barrier.wait(), barrier.wait()).await;
-/// assert!(one.is_leader() != two.is_leader());
-/// # }).unwrap();
+/// let barrier = Arc::new(Barrier::new(2));
+/// let other = trefoil::task::spawn({
+///     let barrier = barrier.clone();
+///     async move { barrier.wait().await.is_leader() }
+/// });
+/// let leads = barrier.wait().await.is_leader();
+/// assert!(leads != other.await.unwrap(), "one of the two leads");
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct Barrier {

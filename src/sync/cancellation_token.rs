@@ -39,7 +39,7 @@ use crate::sync::notify::Notify;
 /// # Examples
 ///
 /// ```
-/// # futures_util::FutureExt::now_or_never(async {
+/// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use trefoil::sync::CancellationToken;
 ///
 /// let server = CancellationToken::new();
@@ -49,7 +49,7 @@ use crate::sync::notify::Notify;
 /// server.cancel();
 /// request.cancelled().await;
 /// assert!(request.is_cancelled());
-/// # }).unwrap();
+/// # });
 /// ```
 pub struct CancellationToken {
     /// Shared by the clones.

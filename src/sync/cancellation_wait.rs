@@ -64,14 +64,14 @@ impl CancellationToken {
     /// # Examples
     ///
     /// ```
-    /// # futures_util::FutureExt::now_or_never(async {
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use trefoil::sync::CancellationToken;
     ///
     /// let token = CancellationToken::new();
     /// assert_eq!(token.run_until_cancelled(async { 1 }).await, Some(1));
     /// token.cancel();
     /// assert_eq!(token.run_until_cancelled(async { 1 }).await, None);
-    /// # }).unwrap();
+    /// # });
     /// ```
     pub fn run_until_cancelled<F: Future>(&self, future: F) -> RunUntilCancelledFuture<'_, F> {
         RunUntilCancelledFuture {

@@ -43,13 +43,13 @@ use crate::sync::wait::block;
 /// # Examples
 ///
 /// ```
-/// # futures_util::FutureExt::now_or_never(async {
+/// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use trefoil::sync::Mutex;
 ///
 /// let count = Mutex::new(0);
 /// *count.lock().await += 1;
 /// assert_eq!(*count.lock().await, 1);
-/// # }).unwrap();
+/// # });
 /// ```
 pub struct Mutex<T: ?Sized> {
     /// One permit; never closed.

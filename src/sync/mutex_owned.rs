@@ -34,7 +34,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Examples
     ///
     /// ```
-    /// # futures_util::FutureExt::now_or_never(async {
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use std::sync::Arc;
     /// use trefoil::sync::Mutex;
     ///
@@ -43,7 +43,7 @@ impl<T: ?Sized> Mutex<T> {
     /// // The guard may go into a task, a thread, a struct.
     /// std::thread::spawn(move || guard.push(2)).join().unwrap();
     /// assert_eq!(*list.lock().await, [1, 2]);
-    /// # }).unwrap();
+    /// # });
     /// ```
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> LockOwned<T> {

@@ -167,14 +167,14 @@ impl Notify {
     /// # Examples
     ///
     /// ```
-    /// # futures_util::FutureExt::now_or_never(async {
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use trefoil::sync::Notify;
     ///
     /// let changed = Notify::new();
     /// let notified = changed.notified();
     /// changed.notify_waiters(); // wakes those whose `notified` was called before
     /// notified.await;
-    /// # }).unwrap();
+    /// # });
     /// ```
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
@@ -195,13 +195,15 @@ impl Notify {
     /// # Examples
     ///
     /// ```
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use std::sync::Arc;
     /// use trefoil::sync::Notify;
     ///
     /// let notify = Arc::new(Notify::new());
     /// let waiting = notify.clone().notified_owned(); // may go into a struct or a task
     /// notify.notify_one();
-    /// assert!(futures_util::FutureExt::now_or_never(waiting).is_some());
+    /// waiting.await;
+    /// # });
     /// ```
     #[track_caller]
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {

@@ -58,13 +58,13 @@ const GENERATION: usize = 0b100;
 /// # Examples
 ///
 /// ```
-/// # futures_util::FutureExt::now_or_never(async {
+/// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use trefoil::sync::Notify;
 ///
 /// let ready = Notify::new();
 /// ready.notify_one();
 /// ready.notified().await; // takes the permit, does not wait
-/// # }).unwrap();
+/// # });
 /// ```
 pub struct Notify {
     /// See the file's head. Every write is a read-modify-write.

@@ -1,12 +1,14 @@
 //! A counting semaphore: permits in one atomic word, those who wait for them in a fair queue.
 //!
 //! ```text
-//!             take 1, put 3                         take 5 of 4 (takes the 4, waits for 1)
-//!   Free { permits } ◄──┘ ────────────────────────────────────► Waiting { permits: 0 }
-//!            │           ◄────────────────────────────────────        │    │
-//!      close │             settle: the last one left the line    close│    │ hand_out: the front
-//!            ▼                                                        ▼    │ gets what it misses,
-//!         Closed { permits }  ◄── settle ────────  Closed, Waiting        └── then the next
+//!        take, put ┌──┐
+//!                  │  ▼          get_in_line: takes all that is there, waits for the rest
+//!            Free { permits } ───────────────────────────────► Waiting { permits: 0 }
+//!                  │         ◄───────────────────────────────    │      │  ▲
+//!            close │           settle: the last one left line    │      └──┘ hand_out: the front
+//!                  ▼                                             │           gets what it misses,
+//!           Closed { permits }, put only ◄───────────────────────┘           then the next
+//!                                         close: all are called
 //! ```
 //!
 //! The word: bit 0 closed, bit 1 waiting, the permits above. Without a waiter `take` and `put` are

@@ -36,7 +36,7 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// # futures_util::FutureExt::now_or_never(async {
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use std::sync::Arc;
     /// use trefoil::sync::Semaphore;
     ///
@@ -45,7 +45,7 @@ impl Semaphore {
     /// // The permit may go into a task, a thread, a struct.
     /// std::thread::spawn(move || drop(permit)).join().unwrap();
     /// assert_eq!(slots.available_permits(), 1);
-    /// # }).unwrap();
+    /// # });
     /// ```
     #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {

@@ -36,7 +36,7 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// # futures_util::FutureExt::now_or_never(async {
+    /// # trefoil::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// use trefoil::sync::Semaphore;
     ///
     /// let slots = Semaphore::new(1);
@@ -44,7 +44,7 @@ impl Semaphore {
     /// assert_eq!(slots.available_permits(), 0);
     /// drop(permit);
     /// assert_eq!(slots.available_permits(), 1);
-    /// # }).unwrap();
+    /// # });
     /// ```
     #[track_caller]
     pub fn acquire(&self) -> Acquire<'_> {
