@@ -13,7 +13,7 @@
 use hdrhistogram::Histogram;
 use rt::io::{AsyncReadExt, AsyncWriteExt};
 use std::io::{Read, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 use trefoil as rt;
 
@@ -47,7 +47,7 @@ async fn client(mut stream: rt::net::TcpStream, began: Instant) -> Histogram<u64
 }
 
 /// `many` connections with both ends in one runtime.
-async fn tasks(many: usize) -> Histogram<u64> {
+async fn tasks(many: usize) -> (Histogram<u64>, Duration) {
     let listener = rt::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let mut streams = Vec::new();
@@ -67,14 +67,16 @@ async fn tasks(many: usize) -> Histogram<u64> {
     for client in clients {
         all.add(client.await.unwrap()).unwrap();
     }
-    all
+    (all, began.elapsed())
 }
 
 /// The same with two OS threads for each connection.
-fn threads(many: usize) -> Histogram<u64> {
+fn threads(many: usize) -> (Histogram<u64>, Duration) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let (report, reports) = mpsc::channel();
+    // Nobody starts before the last thread is there: else the first would be done by then.
+    let start = Arc::new(Barrier::new(many + 1));
     for _ in 0..many {
         let mut stream = std::net::TcpStream::connect(addr).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
@@ -86,10 +88,11 @@ fn threads(many: usize) -> Histogram<u64> {
                 peer.write_all(&buf[..read]).unwrap();
             }
         });
-        let report = report.clone();
+        let (report, start) = (report.clone(), start.clone());
         std::thread::spawn(move || {
             let mut latencies = histogram();
             let mut message = [7; 64];
+            start.wait();
             let began = Instant::now();
             while began.elapsed() < WINDOW {
                 let sent = Instant::now();
@@ -101,18 +104,20 @@ fn threads(many: usize) -> Histogram<u64> {
         });
     }
     drop(report);
+    start.wait();
+    let began = Instant::now();
     let mut all = histogram();
     reports
         .iter()
         .for_each(|latencies| all.add(latencies).unwrap());
-    all
+    (all, began.elapsed())
 }
 
 /// One line of the table.
-fn print(name: &str, many: usize, latencies: &Histogram<u64>) {
+fn print(name: &str, many: usize, (latencies, took): &(Histogram<u64>, Duration)) {
     println!(
         "{name:<16} {many:>5} {:>10.0} {:>9.1} {:>9.1}",
-        latencies.len() as f64 / WINDOW.as_secs_f64(),
+        latencies.len() as f64 / took.as_secs_f64(),
         latencies.value_at_quantile(0.5) as f64 / 1000.0,
         latencies.value_at_quantile(0.99) as f64 / 1000.0,
     );

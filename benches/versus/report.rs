@@ -92,7 +92,7 @@ pub fn table_lines(outcome: &Outcome) -> Vec<String> {
     lines
 }
 
-/// What chapter and verse demand of this metric.
+/// What is demanded of this metric.
 fn demanded(outcome: &Outcome, line: &Line) -> String {
     let Some(must) = outcome.row.must(&line.metric) else {
         return "–".to_owned();
