@@ -14,8 +14,11 @@ mod example;
 
 use self::example::{Running, expected, mask, program, root, source};
 
+/// Somebody who visits a running example, from connecting to leaving.
+type Visit = fn(&mut Running);
+
 /// The examples, in the order of the course, and who visits each.
-const EXAMPLES: &[(&str, fn(&mut Running))] = &[
+const EXAMPLES: &[(&str, Visit)] = &[
     ("01-first-future", |_| {}),
     ("02-block-on", |_| {}),
     ("03-tiny-loop", visit_tiny_loop),

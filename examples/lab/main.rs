@@ -14,6 +14,11 @@
 //!
 //! Read next: `waiting.rs`, the first experiment; then `measure.rs`.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "on_loop.rs is compiled for each runtime"
+)]
+
 use clap::Parser;
 
 mod chart;

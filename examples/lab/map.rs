@@ -53,7 +53,7 @@ pub fn columns(report: &Report) -> Vec<&'static str> {
     COLUMNS
         .iter()
         .copied()
-        .filter(|column| filled(&column))
+        .filter(|column| filled(column))
         .collect()
 }
 

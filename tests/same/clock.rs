@@ -1,6 +1,6 @@
 // Sleep, timeout, interval and select! on a paused clock: what fires when, to the millisecond.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -197,10 +197,4 @@ async fn selects(log: &Log) {
         "{failed:?} after {} ms",
         start.elapsed().as_millis()
     ));
-    let _ = std::hint::black_box(fn_is_future(sleep(ms(1))));
-}
-
-/// A `Sleep` is a `Future` of `()` on both.
-fn fn_is_future(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
-    future
 }
