@@ -91,7 +91,8 @@ fn an_error_spends_budget_too() {
 fn blocking_methods_refuse_to_block_a_task() {
     let semaphore = Arc::new(Semaphore::new(9));
     let mutex = Arc::new(Mutex::new(()));
-    let calls: [(&str, Box<dyn Fn()>); 6] = [
+    type Call<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let calls: [Call<'_>; 6] = [
         (
             "blocking_acquire",
             Box::new(|| drop(semaphore.blocking_acquire())),

@@ -58,7 +58,7 @@ fn waiters_are_served_in_order() {
     let permit = first.expect_ready().unwrap();
     drop(permit);
     assert!(second.woken());
-    second.expect_ready().unwrap();
+    drop(second.expect_ready().unwrap());
     assert_eq!(semaphore.available_permits(), 1);
 }
 
@@ -181,7 +181,7 @@ fn a_part_collected_goes_on_to_those_behind() {
     let mut behind = Hand::pending(semaphore.acquire_many(2));
     drop(big);
     assert!(behind.woken());
-    behind.expect_ready().unwrap();
+    drop(behind.expect_ready().unwrap());
     assert_eq!(semaphore.available_permits(), 2);
 }
 
@@ -194,7 +194,7 @@ fn a_granted_permit_dropped_unpolled_goes_to_the_next() {
     assert!(first.woken());
     drop(first);
     assert!(second.woken());
-    second.expect_ready().unwrap();
+    drop(second.expect_ready().unwrap());
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn a_dropped_owned_request_passes_its_permits_on() {
     semaphore.add_permits(1);
     drop(first);
     assert!(second.woken());
-    second.expect_ready().unwrap();
+    drop(second.expect_ready().unwrap());
 }
 
 #[test]
