@@ -90,7 +90,6 @@ const LISTS: usize = 3;
 #[derive(Debug, Clone)]
 enum ListStep {
     PushBack(usize),
-    PushFront(usize),
     PopFront(usize),
     /// Unlinks the n-th node of a list and puts it at the end of another.
     Move(usize, usize, usize),
@@ -102,7 +101,6 @@ fn list_step() -> impl Strategy<Value = ListStep> {
     let list = 0..LISTS;
     prop_oneof![
         3 => list.clone().prop_map(ListStep::PushBack),
-        2 => list.clone().prop_map(ListStep::PushFront),
         2 => list.clone().prop_map(ListStep::PopFront),
         2 => (list.clone(), any::<usize>(), list.clone())
             .prop_map(|(from, which, to)| ListStep::Move(from, which, to)),
@@ -139,11 +137,6 @@ proptest! {
                     let key = slab.insert(Node::new(value));
                     lists[list].push_back(&mut slab, key);
                     model[list].push_back((key, value));
-                }
-                ListStep::PushFront(list) => {
-                    let key = slab.insert(Node::new(value));
-                    lists[list].push_front(&mut slab, key);
-                    model[list].push_front((key, value));
                 }
                 ListStep::PopFront(list) => {
                     let popped = lists[list].pop_front(&mut slab);

@@ -87,21 +87,6 @@ impl List {
         self.tail = key;
     }
 
-    /// Links the node `key`, which is in no list, at the front.
-    #[inline]
-    pub(crate) fn push_front<T>(&mut self, slab: &mut Slab<Node<T>>, key: Key) {
-        let Some(node) = slab.get_mut(key) else {
-            return;
-        };
-        node.prev = Key::NONE;
-        node.next = self.head;
-        match slab.get_mut(self.head) {
-            Some(first) => first.prev = key,
-            None => self.tail = key,
-        }
-        self.head = key;
-    }
-
     /// Takes the node `key` out of this list; it stays in the slab.
     ///
     /// The node must be in *this* list: the ends are corrected here.

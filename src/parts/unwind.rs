@@ -61,8 +61,3 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     catch_unwind(AssertUnwindSafe(f))
 }
-
-/// Drops a value whose `Drop` may panic, and gives back the panic.
-pub(crate) fn drop_quietly<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
-    catch(move || drop(value))
-}

@@ -16,10 +16,10 @@ use crate::runtime::config::{
 };
 use crate::runtime::context;
 use crate::runtime::counters::Counters;
-use crate::runtime::current_thread::CurrentThread;
 use crate::runtime::driver::{ClockKind, Driver, DriverOptions};
 use crate::runtime::handle::{Handle, Scheduler, Shared, next_id};
 use crate::runtime::multi_thread;
+use crate::runtime::queues::CurrentThread;
 use crate::runtime::runtime::Runtime;
 use crate::runtime::workers::MultiThread;
 use crate::task::owned::Owned;

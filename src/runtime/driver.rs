@@ -130,6 +130,11 @@ impl Driver {
         &self.timer
     }
 
+    /// Timers that are armed.
+    pub(crate) fn armed_timers(&self) -> usize {
+        self.timer.len()
+    }
+
     /// The clock.
     pub(crate) fn clock(&self) -> &Arc<Clock> {
         &self.clock

@@ -113,7 +113,8 @@ impl Lane for Shared {
             workers,
             tasks,
             notes: vec![format!(
-                "blocking {}/{} busy, queue {}",
+                "timers {}, blocking {}/{} busy, queue {}",
+                self.driver.armed_timers(),
                 blocking.threads - blocking.idle,
                 blocking.max,
                 blocking.queued

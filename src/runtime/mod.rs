@@ -8,12 +8,14 @@ pub(crate) mod counters;
 pub(crate) mod current_thread;
 pub(crate) mod driver;
 pub(crate) mod dump;
+pub(crate) mod event_loop;
 pub(crate) mod handle;
 pub(crate) mod in_place;
 pub(crate) mod metrics;
 pub(crate) mod multi_thread;
 pub(crate) mod pace;
 pub(crate) mod park;
+pub(crate) mod queues;
 #[expect(clippy::module_inception, reason = "the file that defines Runtime")]
 pub(crate) mod runtime;
 pub(crate) mod watch;

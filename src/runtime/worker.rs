@@ -410,7 +410,7 @@ impl Worker<'_> {
         counters::add(&stats.parks_unparks, 1);
         self.with_core(|core| {
             core.awake_since = now;
-            core.pace.waited();
+            core.pace.waited(now);
         });
         config::call(&shared.config.on_thread_unpark);
     }

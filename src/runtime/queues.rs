@@ -1,0 +1,213 @@
+//! The queues of the event loop on one thread: who may push into which.
+//!
+//! | queue | who pushes | why apart |
+//! |---|---|---|
+//! | `tasks` | this thread | no lock at all |
+//! | `injected` | other threads | a mutex, emptied in one go |
+//! | `yielded` | this thread, a task that stepped back | runs when the others are empty, or at every 31st pop |
+//!
+//! **No wake-up is lost.** Before it waits, the loop sets `asleep` under the mutex of `injected` and
+//! looks at it (and at the root's flag) once more. Who pushes from outside pushes under the same
+//! mutex and reads `asleep`: either its push came first and the look sees it, or it reads `true`
+//! and unparks the driver. Unparks are never lost (`reactor/poller.rs`).
+//!
+//! Read next: `runtime/event_loop.rs`, the loop over them.
+
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use futures_task::ArcWake;
+
+use crate::parts::block_on::ThreadWaker;
+use crate::parts::scoped::Scoped;
+use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Why};
+use crate::runtime::pace::Pace;
+use crate::task::raw::Runnable;
+
+/// What the thread that drives the runtime has to itself.
+pub(crate) struct Core {
+    /// Tasks that can run.
+    pub(crate) tasks: VecDeque<Runnable>,
+    /// Tasks that stepped back.
+    pub(crate) yielded: VecDeque<Runnable>,
+    /// Pops until the queues from outside and of stepped-back tasks come first once.
+    pub(crate) pops_left: u32,
+    /// When to look at the driver.
+    pub(crate) pace: Pace,
+}
+
+/// What other threads may push into.
+#[derive(Default)]
+pub(crate) struct Injected {
+    /// The tasks.
+    pub(crate) tasks: VecDeque<Runnable>,
+    /// The loop waits in the driver, or is about to.
+    pub(crate) asleep: bool,
+}
+
+/// The scheduler's shared half.
+pub(crate) struct CurrentThread {
+    /// The core, while nobody drives.
+    pub(crate) core: Mutex<Option<Box<Core>>>,
+    /// Threads in `block_on` that wait for the core; woken when it is put back.
+    pub(crate) waiting: Mutex<Vec<Arc<ThreadWaker>>>,
+    /// Work from other threads, and whether somebody must be unparked for it.
+    pub(crate) injected: Mutex<Injected>,
+    /// The length of `injected`, for a look without the lock. Written under the lock.
+    pub(crate) injected_len: AtomicUsize,
+}
+
+/// The running loop, as code below it on this thread sees it.
+pub(crate) struct Running {
+    /// Whose loop it is: the address of its `Shared`, never followed.
+    pub(crate) owner: *const Shared,
+    /// What it has to itself.
+    pub(crate) core: RefCell<Box<Core>>,
+}
+
+thread_local! {
+    /// The loop that runs on this thread.
+    pub(crate) static RUNNING: Scoped<Running> = const { Scoped::new() };
+}
+
+/// The waker of the future given to `block_on`.
+pub(crate) struct RootWaker {
+    /// The root wants to run.
+    pub(crate) woken: AtomicBool,
+    /// Its runtime.
+    pub(crate) handle: Handle,
+}
+
+impl ArcWake for RootWaker {
+    fn wake_by_ref(this: &Arc<Self>) {
+        // AcqRel: what the waker wrote reaches the loop's swap; a coalesced wake releases, too.
+        if !this.woken.swap(true, Ordering::AcqRel) {
+            scheduler(&this.handle.0).unpark_if_asleep(&this.handle.0);
+        }
+    }
+}
+
+/// The scheduler of a runtime that is known to be of this kind.
+pub(crate) fn scheduler(shared: &Shared) -> &CurrentThread {
+    shared
+        .scheduler
+        .as_any()
+        .downcast_ref()
+        .expect("a current-thread runtime")
+}
+
+impl CurrentThread {
+    /// A scheduler whose core waits for its first `block_on`.
+    pub(crate) fn new(event_interval: u32, global_queue_interval: u32) -> Self {
+        Self {
+            core: Mutex::new(Some(Box::new(Core {
+                tasks: VecDeque::new(),
+                yielded: VecDeque::new(),
+                pops_left: global_queue_interval,
+                pace: Pace::new(event_interval),
+            }))),
+            waiting: Mutex::default(),
+            injected: Mutex::default(),
+            injected_len: AtomicUsize::new(0),
+        }
+    }
+
+    /// Unparks the driver if the loop waits in it. What made this necessary is visible already.
+    fn unpark_if_asleep(&self, shared: &Shared) {
+        let asleep = self
+            .injected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .asleep;
+        if asleep {
+            shared.driver.unpark();
+        }
+    }
+
+    /// Moves what came from outside into the core's queue.
+    pub(crate) fn take_injected(&self, core: &mut Core) {
+        // Relaxed: a look. Who may not miss anything (before it waits) looks under the lock.
+        if self.injected_len.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+        self.injected_len.store(0, Ordering::Relaxed);
+        core.tasks.append(&mut injected.tasks);
+    }
+
+    /// The core, unless another thread has it.
+    pub(crate) fn try_take_core(&self) -> Option<Box<Core>> {
+        match self.core.try_lock() {
+            Ok(mut core) => core.take(),
+            Err(TryLockError::Poisoned(core)) => core.into_inner().take(),
+            Err(TryLockError::WouldBlock) => self
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        }
+    }
+
+    /// Puts the core back and tells those who wait for it.
+    pub(crate) fn put_core(&self, core: Box<Core>) {
+        *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
+        let waiting =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in waiting {
+            thread.unpark();
+        }
+    }
+}
+
+impl Scheduler for CurrentThread {
+    fn push(&self, shared: &Shared, task: Runnable, why: Why) {
+        let mut task = Some(task);
+        // The thread's locals may be gone: then it drives nothing.
+        _ = RUNNING.try_with(|running| {
+            running.with(|running| {
+                if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) {
+                    let mut core = running.core.borrow_mut();
+                    let queue = if why == Why::Yielded {
+                        &mut core.yielded
+                    } else {
+                        &mut core.tasks
+                    };
+                    queue.extend(task.take());
+                }
+            });
+        });
+        let Some(task) = task else { return };
+        let asleep = {
+            let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+            injected.tasks.push_back(task);
+            self.injected_len
+                .store(injected.tasks.len(), Ordering::Relaxed);
+            injected.asleep
+        };
+        if asleep {
+            shared.driver.unpark();
+        }
+    }
+
+    fn list(&self, _shared: &Shared) -> usize {
+        0
+    }
+
+    fn injected(&self) -> usize {
+        self.injected_len.load(Ordering::Relaxed)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn flavor(&self) -> RuntimeFlavor {
+        RuntimeFlavor::CurrentThread
+    }
+}
