@@ -140,8 +140,8 @@ thread_local! {
 /// The id of the task that this thread polls now.
 pub(crate) fn current_id() -> Option<Id> {
     CURRENT.with(StdCell::get).map(|task| {
-        // SAFETY: `CURRENT` is set only while `run` works on that task on this thread, and a
-        // running task is not freed.
+        // SAFETY: `CURRENT` is set only while this thread works on that task: in `run`, and a
+        // running task is not freed; or in `drop_stage`, whose caller keeps it.
         unsafe { task.as_ref() }.id
     })
 }
@@ -396,7 +396,7 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
         StartPoll::Cancelled => {
             // SAFETY: between `start_poll` and `complete` the stage is ours.
             let stage = unsafe { &mut *cell.stage.get() };
-            let error = match drop_stage(stage) {
+            let error = match drop_stage(task, stage) {
                 Ok(()) => JoinError::cancelled(header.id),
                 Err(payload) => JoinError::panicked(header.id, payload),
             };
@@ -444,7 +444,7 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
         Ok(Poll::Ready(output)) => Ok(output),
         Err(payload) => {
             // The future that panicked, unless it was its own `Drop` that did.
-            _ = drop_stage(stage);
+            _ = drop_stage(task, stage);
             Err(JoinError::panicked(header.id, payload))
         }
     };
@@ -452,11 +452,19 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
     finish(cell);
 }
 
-/// Drops what the stage holds, in place; a panic in its `Drop` is given back.
-fn drop_stage<F: Future>(stage: &mut Stage<F>) -> Result<(), Box<dyn Any + Send>> {
+/// Drops what the stage of `task` holds, in place; a panic in its `Drop` is given back. The caller
+/// keeps the task alive.
+fn drop_stage<F: Future>(
+    task: NonNull<Header>,
+    stage: &mut Stage<F>,
+) -> Result<(), Box<dyn Any + Send>> {
+    // The current task wherever its future or output is dropped: `Drop` may ask for its id.
+    let before = CURRENT.with(|current| current.replace(Some(task)));
     // Assigning drops the old value in place, as a pinned future asks for. When that drop
     // panics the assignment has still been made.
-    unwind::catch(|| *stage = Stage::Gone)
+    let result = unwind::catch(|| *stage = Stage::Gone);
+    CURRENT.with(|current| current.set(before));
+    result
 }
 
 /// Ends a task whose result is stored: tells the join handle, gives up the runtime's reference.
@@ -470,7 +478,7 @@ fn finish<F: Future, S: Schedule>(cell: &Cell<F, S>) {
     if after.drop_output {
         // SAFETY: `complete` said that no join handle wants the output; nobody else touches it.
         let stage = unsafe { &mut *cell.stage.get() };
-        _ = drop_stage(stage);
+        _ = drop_stage(NonNull::from(cell).cast(), stage);
     }
     if after.wake_joiner {
         // SAFETY: `complete` said that the flag is set: the waker is there, and the join handle
@@ -526,7 +534,7 @@ unsafe fn drop_output<F: Future, S>(task: NonNull<Header>) {
     // SAFETY: the task is complete and the caller is its join handle, to whom the stage belongs.
     let stage = unsafe { &mut *cell.stage.get() };
     // A panic in the `Drop` of an output that nobody takes is swallowed.
-    _ = drop_stage(stage);
+    _ = drop_stage(task, stage);
 }
 
 /// [`Vtable::free`] for one type.
