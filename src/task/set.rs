@@ -259,36 +259,38 @@ impl<T: 'static> JoinSet<T> {
             return Poll::Ready(None);
         }
         let spent = ready!(budget::spend(cx));
+        // Made outside the lock: cloning a waker is foreign code.
+        let mut fresh: Option<Waker> = None;
         loop {
-            let (key, old) = {
+            let (key, known, old) = {
                 let mut state = self
                     .ended
                     .state
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                match state.ready.pop_front() {
-                    Some(key) => (Some(key), None),
-                    None => {
-                        let known = state
-                            .waiting
-                            .as_ref()
-                            .is_some_and(|w| w.will_wake(cx.waker()));
-                        (
-                            None,
-                            if known {
-                                None
-                            } else {
-                                state.waiting.replace(cx.waker().clone())
-                            },
-                        )
-                    }
+                let key = state.ready.pop_front();
+                if key.is_none() && fresh.is_some() {
+                    (
+                        None,
+                        true,
+                        std::mem::replace(&mut state.waiting, fresh.take()),
+                    )
+                } else {
+                    let waiting = state.waiting.as_ref();
+                    let known = waiting.is_some_and(|w| w.will_wake(cx.waker()));
+                    (key, known, None)
                 }
             };
             drop(old);
-            let Some(key) = key else { return Poll::Pending };
-            if let Some(result) = self.take(key) {
-                spent.made_progress();
-                return Poll::Ready(Some(result));
+            match key {
+                Some(key) => {
+                    if let Some(result) = self.take(key) {
+                        spent.made_progress();
+                        return Poll::Ready(Some(result));
+                    }
+                }
+                None if known => return Poll::Pending,
+                None => fresh = Some(cx.waker().clone()),
             }
         }
     }
