@@ -246,6 +246,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if self.handle.driver().is_copy() {
+            return;
+        }
         let mut source = mio::unix::SourceFd(&self.fd);
         // Fails only when the fd was closed behind our back; then epoll has forgotten it already.
         let _ = self

@@ -13,6 +13,7 @@
 //! deregistered finds an empty slot or another generation, and is dropped.
 //! Each fd is added once, for both directions, and never re-armed: re-arming would cost one
 //! `epoll_ctl` a message (228 ns; deleting and adding 1230 ns).
+//! A forked child shares the epoll instance with its parent, so there nothing here touches it.
 //! Why not one epoll a worker: a socket would be bound to its first worker, however busy.
 //! Read next: `runtime/driver.rs`, which turns.
 
@@ -30,6 +31,7 @@ use crate::reactor::bits::Bits;
 use crate::reactor::readiness::Readiness;
 use crate::reactor::shutdown::rt_shutdown_error;
 use crate::reactor::waking::Waking;
+use crate::sys::fork::Process;
 
 /// The token of the reactor's own eventfd: what no slab gives out.
 const UNPARK: mio::Token = mio::Token(usize::MAX);
@@ -52,6 +54,8 @@ pub(crate) struct Reactor {
     waker: mio::Waker,
     /// True from an unpark until a turn has seen its event: more of them need no system call.
     unparked: AtomicBool,
+    /// Where the epoll instance was made.
+    process: Process,
 }
 
 /// What one thread at a time may use.
@@ -96,7 +100,14 @@ impl Reactor {
             }),
             waker,
             unparked: AtomicBool::new(false),
+            process: Process::this(),
         })
+    }
+
+    /// True in a forked child: epoll, eventfd and whoever turns are the parent's.
+    #[inline]
+    pub(crate) fn is_copy(&self) -> bool {
+        self.process.is_another()
     }
 
     /// The right to turn, unless another thread has it.
@@ -117,6 +128,9 @@ impl Reactor {
     ///
     /// Cheap when repeated: one atomic operation until a turn has seen it.
     pub(crate) fn unpark(&self) {
+        if self.is_copy() {
+            return;
+        }
         // AcqRel, pairs with the swap in `Turn::turn`: whoever finds `true` relies on a turn that
         // has yet to swap, and its own writes (the work it announces) reach that turn's thread.
         if !self.unparked.swap(true, Ordering::AcqRel) {
@@ -138,13 +152,16 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// What `epoll_ctl(2)` says (EPERM for a file that is always ready), or that the runtime has
-    /// ended.
+    /// What `epoll_ctl(2)` says (EPERM for a file that is always ready), that the runtime has
+    /// ended, or that this is a forked child.
     pub(crate) fn register(
         &self,
         source: &mut dyn mio::event::Source,
         interest: mio::Interest,
     ) -> io::Result<(Key, Arc<Readiness>)> {
+        if self.is_copy() {
+            return Err(forked_error());
+        }
         let readiness = Arc::new(Readiness::new());
         let key = {
             let mut table = self.table();
@@ -166,12 +183,16 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// What `epoll_ctl(2)` says; the entry is gone in any case.
+    /// What `epoll_ctl(2)` says; the entry is gone in any case. A forked child leaves both alone.
     pub(crate) fn deregister(
         &self,
         key: Key,
         source: &mut dyn mio::event::Source,
     ) -> io::Result<()> {
+        if self.is_copy() {
+            // The parent still waits for this very file.
+            return Ok(());
+        }
         let removed = source.deregister(&self.registry);
         // Dropped after the lock: the last reference drops wakers.
         let _entry = self.table().entries.remove(key);
@@ -222,8 +243,12 @@ impl Turn<'_> {
     ///
     /// # Errors
     ///
-    /// What `epoll_wait(2)` says, which for a healthy epoll is nothing.
+    /// What `epoll_wait(2)` says, which for a healthy epoll is nothing; or that this is a forked
+    /// child.
     pub(crate) fn turn(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        if self.reactor.is_copy() {
+            return Err(forked_error());
+        }
         let Turning { poll, events } = &mut *self.turning;
         match poll.poll(events, timeout) {
             Ok(()) => {}
@@ -271,6 +296,11 @@ impl fmt::Debug for Reactor {
             .field("registered", &self.registered())
             .finish_non_exhaustive()
     }
+}
+
+/// Why nothing works in a forked child.
+fn forked_error() -> io::Error {
+    io::Error::other("this process is a fork of the runtime's; build a new runtime in it")
 }
 
 /// The epoll token of a key.

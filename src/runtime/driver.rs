@@ -91,10 +91,26 @@ impl Driver {
         })
     }
 
-    /// The reactor; panics at the caller's line when I/O is not enabled.
+    /// True in a forked child of the runtime's process.
+    #[inline]
+    pub(crate) fn is_copy(&self) -> bool {
+        self.reactor.is_copy()
+    }
+
+    /// Panics at the caller's line in a forked child.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn refuse_copy(&self, what: &str) {
+        if self.is_copy() {
+            forked(what);
+        }
+    }
+
+    /// The reactor; panics at the caller's line when I/O is not enabled, and in a forked child.
     #[track_caller]
     #[inline]
     pub(crate) fn io(&self, what: &str) -> &Reactor {
+        self.refuse_copy(what);
         if !self.io_enabled {
             panic!("{what}: this runtime has no I/O; call Builder::enable_io or enable_all");
         }
@@ -120,10 +136,11 @@ impl Driver {
         Ok(())
     }
 
-    /// The timers; panics at the caller's line when time is not enabled.
+    /// The timers; panics at the caller's line when time is not enabled, and in a forked child.
     #[track_caller]
     #[inline]
     pub(crate) fn time(&self, what: &str) -> &Timer {
+        self.refuse_copy(what);
         if !self.time_enabled {
             panic!("{what}: this runtime has no timers; call Builder::enable_time or enable_all");
         }
@@ -195,4 +212,14 @@ impl Driver {
         self.reactor.shutdown();
         self.timer.shutdown();
     }
+}
+
+/// The panic of everything that needs the runtime's threads and has none of them.
+#[track_caller]
+#[cold]
+fn forked(what: &str) -> ! {
+    panic!(
+        "{what}: this process is a fork of the runtime's and has none of its threads; \
+            build a new runtime in it"
+    )
 }

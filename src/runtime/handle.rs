@@ -254,6 +254,10 @@ impl Handle {
     /// When the runtime has ended the future is dropped, and awaiting the handle gives a cancelled
     /// error.
     ///
+    /// # Panics
+    ///
+    /// In a process that was forked from the runtime's.
+    ///
     /// ```
     /// # let rt = trefoil::runtime::Runtime::new().unwrap();
     /// let task = rt.handle().spawn(async { "done" });
@@ -269,6 +273,7 @@ impl Handle {
     }
 
     /// [`spawn`](Self::spawn) with a name and a line.
+    #[track_caller]
     pub(crate) fn spawn_named<F>(
         &self,
         future: F,
@@ -279,6 +284,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.0.driver.refuse_copy("spawn");
         let birth = Birth {
             id: Id::next(),
             name,

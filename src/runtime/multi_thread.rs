@@ -27,6 +27,10 @@ impl Scheduler for MultiThread {
         let Err(task) = worker::push_here(self, shared, task, why) else {
             return;
         };
+        if shared.driver.is_copy() {
+            // In a forked child nobody runs it, and a thread that is not there may have the lock.
+            return;
+        }
         self.tasks.inject(task);
         self.wake_one(shared);
     }

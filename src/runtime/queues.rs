@@ -183,6 +183,10 @@ impl Scheduler for CurrentThread {
             });
         });
         let Some(task) = task else { return };
+        if shared.driver.is_copy() {
+            // In a forked child nobody runs it, and a thread that is not there may have the lock.
+            return;
+        }
         let asleep = {
             let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
             injected.tasks.push_back(task);

@@ -36,6 +36,9 @@ use crate::task::join::JoinHandle;
 /// closures have ended; [`shutdown_timeout`](Self::shutdown_timeout) and
 /// [`shutdown_background`](Self::shutdown_background) do not wait for ever.
 ///
+/// In a process that was forked from the runtime's it is a dead copy: what needs its threads
+/// panics, and dropping it does nothing.
+///
 /// # Panics
 ///
 /// Dropping it inside a task or `block_on` panics: it would have to wait for itself.
@@ -106,6 +109,7 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _executor = enter_executor("Runtime::block_on");
+        self.handle.driver().refuse_copy("Runtime::block_on");
         context::with_entered(&self.handle, || {
             let mut future = pin!(future);
             if let Poll::Ready(output) = poll_once(future.as_mut()) {
@@ -151,6 +155,9 @@ impl Runtime {
     /// ```
     #[track_caller]
     pub fn shutdown_timeout(mut self, limit: Duration) {
+        if self.handle.driver().is_copy() {
+            return;
+        }
         if !limit.is_zero() {
             refuse_to_block("Runtime::shutdown_timeout");
         }
@@ -189,7 +196,7 @@ impl Runtime {
 impl Drop for Runtime {
     #[track_caller]
     fn drop(&mut self) {
-        if self.ended {
+        if self.ended || self.handle.driver().is_copy() {
             return;
         }
         if block_on::in_executor() {
@@ -258,6 +265,7 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _executor = enter_executor("Handle::block_on");
+        self.driver().refuse_copy("Handle::block_on");
         context::with_entered(self, || park_until_ready(pin!(future)))
     }
 }

@@ -108,6 +108,7 @@ impl Handle {
     }
 
     /// [`spawn_blocking`](Self::spawn_blocking) with a name and a line.
+    #[track_caller]
     pub(crate) fn spawn_blocking_named<F, R>(
         &self,
         f: F,
@@ -118,6 +119,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        self.driver().refuse_copy("spawn_blocking");
         let inside = self.clone();
         let job = move || context::with_entered(&inside, f);
         self.queue_blocking(job, name, spawned, Busy::new(self))

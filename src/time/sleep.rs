@@ -304,14 +304,16 @@ impl Alarm {
 
     /// The timers of its runtime.
     fn timer(&self) -> &Timer {
-        // Looked at when it was made, so this does not panic.
+        // Looked at when it was made, so this panics in a forked child only.
         self.handle.driver().time("sleep")
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let State::Armed(key) = self.state {
+        if let State::Armed(key) = self.state
+            && !self.handle.driver().is_copy()
+        {
             self.timer().cancel(key);
         }
     }
