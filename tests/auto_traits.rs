@@ -138,6 +138,7 @@ const NONE: (bool, bool, bool) = (false, false, false);
 fn futures_of_task_and_time() {
     let rt = Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = rt.enter();
+    assert_eq!(traits!(1), (true, true, true), "the probe sees them");
     assert_eq!(traits!(task::yield_now()), BOTH);
     assert_eq!(traits!(JoinSet::<Yy>::new().join_next()), BOTH);
     assert_eq!(traits!(JoinSet::<Yn>::new().join_next()), BOTH);
