@@ -173,3 +173,23 @@ fn block_in_place_leaves_no_threads() {
     drop(rt);
     until(|| workers_alive() == 0);
 }
+
+#[test]
+fn a_task_joined_in_another_runtime_does_not_keep_its_own_alive() {
+    let (_dog, _alone) = (watchdog(), alone());
+    for outer in [current(), workers(1)] {
+        let kept = outer.spawn(async {
+            let before = fds();
+            for _ in 0..10 {
+                let inner = workers(1);
+                let tasks: Vec<_> = (0..5).map(|i| inner.spawn(async move { i })).collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+                inner.shutdown_background();
+            }
+            until(|| fds() <= before);
+        });
+        outer.block_on(kept).unwrap();
+    }
+}

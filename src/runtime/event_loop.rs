@@ -52,7 +52,7 @@ pub(crate) fn drive<F: Future>(
     });
     let waker = waker_ref(&root_waker);
     let mut cx = Context::from_waker(&waker);
-    let _spares = Spares::keep();
+    let _spares = Spares::keep(shared);
     let mut busy_since = Instant::now();
     running.core.borrow_mut().pace.waited(busy_since);
     // The caller has polled the root once; if that spawned tasks and stepped back, they come first.

@@ -22,6 +22,7 @@ use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -153,12 +154,9 @@ impl Home {
     #[inline]
     fn new(shared: &Arc<Shared>) -> Self {
         let spare = SPARES.with(|spares| {
-            let mut spares = spares.try_borrow_mut().ok()?;
-            if spares
-                .last()
-                .is_some_and(|spare| Arc::ptr_eq(spare, shared))
-            {
-                spares.pop()
+            let mut kept = spares.try_borrow_mut().ok()?;
+            if ptr::eq(kept.owner, &**shared) {
+                kept.spares.pop()
             } else {
                 None
             }
@@ -175,10 +173,12 @@ impl Drop for Home {
         // SAFETY: the field is taken here, once, and not used again.
         let own = unsafe { ManuallyDrop::take(&mut self.0) };
         SPARES.with(|spares| {
-            if let Ok(mut spares) = spares.try_borrow_mut()
-                && spares.len() < spares.capacity()
+            // Not one of another runtime, which it would keep from being freed.
+            if let Ok(mut kept) = spares.try_borrow_mut()
+                && ptr::eq(kept.owner, &*own)
+                && kept.spares.len() < SPARES_KEPT
             {
-                spares.push(own);
+                kept.spares.push(own);
             }
             // Else `own` is dropped here.
         });
@@ -190,32 +190,51 @@ impl Drop for Home {
 /// Unit: references. Source: more than tasks end between two spawns in `spawn_64`; not tuned.
 const SPARES_KEPT: usize = 256;
 
+/// What a thread keeps.
+struct Kept {
+    /// The runtime that the thread drives: its address, never followed. Null: none, nothing is kept.
+    owner: *const Shared,
+    /// References to that runtime.
+    spares: Vec<Arc<Shared>>,
+}
+
+impl Kept {
+    /// What a thread keeps that drives nothing.
+    const NOTHING: Self = Self {
+        owner: ptr::null(),
+        spares: Vec::new(),
+    };
+}
+
 thread_local! {
-    /// Spare references to the runtime that this thread drives; of no capacity elsewhere, so that
-    /// nothing is ever kept there. In `ManuallyDrop`, so that no destructor makes each access ask
-    /// whether the thread is ending; [`Spares`] empties it.
-    static SPARES: ManuallyDrop<RefCell<Vec<Arc<Shared>>>> =
-        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+    /// In `ManuallyDrop`, so that no destructor makes each access ask whether the thread is
+    /// ending; [`Spares`] empties it.
+    static SPARES: ManuallyDrop<RefCell<Kept>> =
+        const { ManuallyDrop::new(RefCell::new(Kept::NOTHING)) };
 }
 
 /// Lets this thread keep spare references while it drives a runtime; gives them up on drop.
 pub(crate) struct Spares {
     /// What an outer loop on the same thread had kept.
-    before: Vec<Arc<Shared>>,
+    before: Kept,
 }
 
 impl Spares {
-    /// From now on this thread keeps spares.
-    pub(crate) fn keep() -> Self {
+    /// From now on this thread keeps spares of the runtime of `shared`.
+    pub(crate) fn keep(shared: &Shared) -> Self {
+        let kept = Kept {
+            owner: shared,
+            spares: Vec::with_capacity(SPARES_KEPT),
+        };
         Self {
-            before: SPARES.with(|spares| spares.replace(Vec::with_capacity(SPARES_KEPT))),
+            before: SPARES.with(|spares| spares.replace(kept)),
         }
     }
 }
 
 impl Drop for Spares {
     fn drop(&mut self) {
-        let before = std::mem::take(&mut self.before);
+        let before = std::mem::replace(&mut self.before, Kept::NOTHING);
         // Dropped outside of the cell: the last reference ends the runtime's memory.
         drop(SPARES.with(|spares| spares.replace(before)));
     }

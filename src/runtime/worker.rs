@@ -180,7 +180,7 @@ pub(crate) fn run(handle: Handle, index: usize) {
         lifo: Cell::new(true),
     };
     let _executor = block_on::enter();
-    let _spares = Spares::keep();
+    let _spares = Spares::keep(shared);
     context::with_entered(&handle, || {
         RUNNING.with(|slot| {
             slot.set(&running, || {
