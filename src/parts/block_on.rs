@@ -29,6 +29,7 @@ use futures_task::{ArcWake, waker_ref};
 
 use crate::parts::budget;
 use crate::parts::parker::Parker;
+use crate::parts::wait_site;
 
 /// A parker that can be a waker.
 pub(crate) struct ThreadWaker(Parker);
@@ -75,6 +76,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = budget::unlimited(|| future.as_mut().poll(&mut cx)) {
             return output;
         }
+        // This is no task: its mark is not to be taken for that of the next one.
+        _ = wait_site::take();
         thread.park();
     }
 }

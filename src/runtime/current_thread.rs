@@ -21,6 +21,7 @@ use futures_task::waker_ref;
 
 use crate::parts::block_on;
 use crate::parts::budget;
+use crate::parts::wait_site;
 use crate::runtime::context;
 use crate::runtime::event_loop;
 use crate::runtime::handle::Handle;
@@ -88,6 +89,8 @@ fn wait_for_core<F: Future>(this: &CurrentThread, mut root: Pin<&mut F>) -> Poll
         if let Poll::Ready(output) = budget::refilled(|| root.as_mut().poll(&mut cx)) {
             return Poll::Ready(output);
         }
+        // The root is no task: its mark is not to be taken for that of the next one.
+        _ = wait_site::take();
         thread.park();
     }
 }

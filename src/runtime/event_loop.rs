@@ -31,6 +31,7 @@ use std::time::Instant;
 use futures_task::waker_ref;
 
 use crate::parts::budget;
+use crate::parts::wait_site;
 use crate::runtime::config;
 use crate::runtime::counters::{self, WorkerCounters};
 use crate::runtime::handle::{Handle, Shared, Spares};
@@ -64,6 +65,8 @@ pub(crate) fn drive<F: Future>(
                 counters::add(&stats.busy_ns, busy_since.elapsed().as_nanos() as u64);
                 return output;
             }
+            // The root is no task: its mark is not to be taken for that of the next one.
+            _ = wait_site::take();
         }
         let mut polls = 0;
         let next = loop {

@@ -24,6 +24,7 @@ use futures_task::waker_ref;
 use crate::parts::block_on::{self, Entered};
 use crate::parts::budget;
 use crate::parts::scoped;
+use crate::parts::wait_site;
 use crate::runtime::context::{self, TryCurrentError};
 use crate::runtime::current_thread;
 use crate::runtime::handle::{Handle, RuntimeFlavor};
@@ -318,7 +319,12 @@ fn refuse_to_block(what: &str) {
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let thread = block_on::this_thread();
     let waker = waker_ref(&thread);
-    budget::refilled(|| future.poll(&mut Context::from_waker(&waker)))
+    let poll = budget::refilled(|| future.poll(&mut Context::from_waker(&waker)));
+    if poll.is_pending() {
+        // This is no task: its mark is not to be taken for that of the next one.
+        _ = wait_site::take();
+    }
+    poll
 }
 
 /// Polls and parks until the future is ready.
@@ -330,6 +336,8 @@ fn park_until_ready<F: Future>(mut future: Pin<&mut F>) -> F::Output {
         if let Poll::Ready(output) = budget::refilled(|| future.as_mut().poll(&mut cx)) {
             return output;
         }
+        // As in `poll_once`.
+        _ = wait_site::take();
         thread.park();
     }
 }
