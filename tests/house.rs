@@ -48,7 +48,12 @@ fn table() -> BTreeMap<String, Row> {
     for line in text.lines() {
         if line.starts_with("### Layer ") {
             layer += 1;
-        } else if layer > 0 && line.starts_with("| ") && line.contains(".rs") {
+        } else if layer > 0
+            && line
+                .split('|')
+                .nth(1)
+                .is_some_and(|cell| cell.ends_with(".rs "))
+        {
             let cells: Vec<_> = line.split('|').map(str::trim).collect();
             let row = Row {
                 layer,

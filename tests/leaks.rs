@@ -72,9 +72,13 @@ fn a_thousand_runtimes_leave_nothing() {
     let (_dog, _alone) = (watchdog(), alone());
     let (live, dropped) = (Tally::new(), Tally::new());
     let round = |i: usize| {
-        let rt = if i % 2 == 0 { current() } else { workers(2) };
+        let rt = if i.is_multiple_of(2) {
+            current()
+        } else {
+            workers(2)
+        };
         leave_work_pending(&rt, &live, &dropped);
-        if i % 3 == 0 {
+        if i.is_multiple_of(3) {
             rt.block_on(task::yield_now());
         }
         match i % 4 {

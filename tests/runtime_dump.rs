@@ -93,7 +93,7 @@ fn each_wait_is_shown_with_its_kind_and_line() {
         lines.push((first + 6, "recv"));
         rt.spawn(async move { rt::time::sleep(Duration::from_secs(1000)).await });
         lines.push((first + 8, "sleep"));
-        rt.spawn(async move { shot.await });
+        rt.spawn(shot);
         lines.push((first + 10, ""));
         settle(&rt);
         let lane = lane(name);

@@ -64,7 +64,7 @@ fn two_hundred_panics_and_everything_goes_on() {
             .collect();
         rt.block_on(async {
             for task in tasks {
-                let error: task::JoinError = task.await.map(|()| ()).unwrap_err();
+                let error: task::JoinError = task.await.unwrap_err();
                 assert!(error.is_panic() && !error.is_cancelled());
                 assert_eq!(text(error.into_panic()), "planned");
             }
@@ -79,7 +79,7 @@ fn the_payload_comes_through_as_it_was() {
     hush();
     for rt in both() {
         let task = rt.spawn(async { std::panic::resume_unwind(Box::new(42_u64)) });
-        let error: task::JoinError = rt.block_on(task).map(|()| ()).unwrap_err();
+        let error: task::JoinError = rt.block_on(task).unwrap_err();
         let error = error.try_into_panic().unwrap();
         assert_eq!(*error.downcast::<u64>().unwrap(), 42);
     }
@@ -90,7 +90,7 @@ fn errors_say_what_happened() {
     let rt = current();
     let task = rt.spawn(async { planned() });
     let id = task.id();
-    let error = rt.block_on(task).map(|()| ()).unwrap_err();
+    let error = rt.block_on(task).unwrap_err();
     assert_eq!(error.id(), id);
     assert_eq!(
         error.to_string(),
@@ -138,7 +138,7 @@ fn a_future_that_panics_when_an_abort_drops_it_is_a_panic() {
 
 #[test]
 fn a_future_that_panics_in_drop_at_its_end_is_a_panic() {
-    struct Ends(OnDrop<fn()>);
+    struct Ends(#[expect(dead_code, reason = "held for its drop")] OnDrop<fn()>);
     impl Future for Ends {
         type Output = ();
         fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
@@ -266,7 +266,7 @@ fn a_panic_in_a_blocking_closure_is_in_its_handle() {
     for rt in both() {
         for _ in 0..20 {
             let error = rt.block_on(rt.spawn_blocking(|| planned()));
-            assert!(error.map(|()| ()).unwrap_err().is_panic());
+            assert!(error.unwrap_err().is_panic());
         }
         drop(rt.spawn_blocking(planned_drop));
         works(&rt);
@@ -305,7 +305,7 @@ fn a_panic_in_block_in_place_gives_the_worker_back() {
     let rt = workers(1);
     for _ in 0..50 {
         let task = rt.spawn(async { task::block_in_place(|| planned()) });
-        assert!(rt.block_on(task).map(|()| ()).unwrap_err().is_panic());
+        assert!(rt.block_on(task).unwrap_err().is_panic());
     }
     works(&rt);
 }

@@ -299,7 +299,7 @@ impl Desk {
         let polls = self.polls.get();
         for waker in wakers {
             waker.wake_by_ref();
-            waker.clone().wake();
+            waker.wake_by_ref();
             drop(waker);
         }
         settle();

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::parts::unwind;
+
 /// A hook: called on a runtime's own threads.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
@@ -75,9 +77,12 @@ impl Config {
 }
 
 /// Calls a hook, if there is one.
+///
+/// A hook that panics has said so on stderr; its thread goes on. A worker that died of it would
+/// take its queues along.
 pub(crate) fn call(hook: &Option<Hook>) {
     if let Some(hook) = hook {
-        hook();
+        _ = unwind::catch(|| hook());
     }
 }
 

@@ -219,10 +219,10 @@ impl Worker<'_> {
     fn run(&self) {
         while !self.this.shutdown.load(Ordering::Acquire) {
             let task = self.next_task().or_else(|| self.search_or_sleep());
-            if let Some(task) = task {
-                if !self.run_task(task) {
-                    return;
-                }
+            if let Some(task) = task
+                && !self.run_task(task)
+            {
+                return;
             }
         }
         self.leave();

@@ -416,18 +416,15 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
         };
         // SAFETY: the future lies in the task's allocation and is dropped in place.
         let poll = unsafe { Pin::new_unchecked(future) }.poll(&mut cx);
-        if poll.is_ready() {
-            // In here, so that one landing pad serves both: when this `Drop` panics the output
-            // is dropped on the way out, and the task has panicked. The task is still the
-            // current one: its `Drop` may ask for its id.
-            *stage = Stage::Gone;
-        }
-        poll
+        // In here, so that one landing pad serves both. The assignment drops the future in place
+        // (the task is still the current one: its `Drop` may ask for its id); when that panics
+        // the output has still been stored, and is dropped apart below.
+        poll.map(|output| *stage = Stage::Output(Ok(output)))
     });
     CURRENT.with(|current| current.set(before));
     let site = wait_site::take();
     let yielded = YIELDED.with(StdCell::take);
-    let result = match result {
+    match result {
         Ok(Poll::Pending) => {
             if let Some(site) = site {
                 header.slot.write(site);
@@ -441,14 +438,13 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
             }
             return;
         }
-        Ok(Poll::Ready(output)) => Ok(output),
+        Ok(Poll::Ready(())) => {}
         Err(payload) => {
-            // The future that panicked, unless it was its own `Drop` that did.
+            // The future whose poll panicked, or the output of one whose `Drop` did.
             _ = drop_stage(task, stage);
-            Err(JoinError::panicked(header.id, payload))
+            *stage = Stage::Output(Err(JoinError::panicked(header.id, payload)));
         }
-    };
-    *stage = Stage::Output(result);
+    }
     finish(cell);
 }
 

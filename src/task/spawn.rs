@@ -122,7 +122,7 @@ impl Handle {
         self.driver().refuse_copy("spawn_blocking");
         let inside = self.clone();
         let job = move || context::with_entered(&inside, f);
-        self.queue_blocking(job, name, spawned, Busy::new(self))
+        self.queue_blocking(job, name, spawned, Busy::begin(self))
     }
 }
 
@@ -132,7 +132,7 @@ struct Busy(Handle);
 
 impl Busy {
     /// `None`, and no allocation, for a clock that is never paused.
-    fn new(handle: &Handle) -> Option<Box<dyn Send>> {
+    fn begin(handle: &Handle) -> Option<Box<dyn Send>> {
         let pausable = handle.driver().clock().inhibit();
         pausable.then(|| Box::new(Self(handle.clone())) as Box<dyn Send>)
     }

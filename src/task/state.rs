@@ -148,7 +148,7 @@ pub(crate) struct State(AtomicU64);
 impl State {
     /// A task that was just made: scheduled once, known to the runtime and a join handle.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(WAKE | 2 * REF | JOIN))
+        Self(AtomicU64::new(WAKE | (2 * REF) | JOIN))
     }
 
     /// Before a poll (edges 2 and 2'). The caller popped the task from a queue.
@@ -359,12 +359,6 @@ impl State {
                 Err(now) => word = now,
             }
         }
-    }
-
-    /// The references, for tests and assertions.
-    #[cfg(test)]
-    pub(crate) fn references(&self) -> u64 {
-        references(self.0.load(Ordering::Relaxed))
     }
 }
 
