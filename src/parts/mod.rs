@@ -1,4 +1,10 @@
 //! Small machines, each read alone: no task, no reactor, no runtime in sight.
+//!
+//! In reading order: `parker` and `block_on` (the smallest executor); `slab` and `list` (numbers
+//! instead of pointers); `wakers` and `budget` (how to wake, and when to step back); `steal`,
+//! `idle` and `lifo_slot` (work stealing); `outcome` (one value from one thread to another);
+//! `blocks` (memory without malloc); `names`, `wait_site` and `lanes` (for `dump`); and `pad`,
+//! `rng`, `scoped`, `unwind`.
 
 pub(crate) mod block_on;
 pub(crate) mod blocks;

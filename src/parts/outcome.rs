@@ -34,11 +34,13 @@
     reason = "cells handed from one half to the other by the state word"
 )]
 
+use std::alloc::Layout;
 use std::fmt;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use crate::parts::block_on::block_on;
+use crate::parts::blocks;
 use crate::shim::UnsafeCell;
 use crate::shim::atomic::AtomicU32;
 use crate::shim::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -162,23 +164,41 @@ unsafe fn leave<T>(block: NonNull<Block<T>>, mine: u32, other: u32) {
     if state.load(Acquire) & other == 0 && state.fetch_or(mine, AcqRel) & other == 0 {
         return;
     }
-    // SAFETY: it came from `Box::new` in `outcome`. The other half has left before us, so this
-    // is the only call that gets here.
-    let block = unsafe { Box::from_raw(block.as_ptr()) };
+    // SAFETY: the other half has left before us, so nobody else gets here or looks at the block;
+    // it lives until it is released below.
+    let content = unsafe { block.as_ref() };
     // Nothing to do in them; but a model checks here that every access came before.
-    block.value.with_mut(|_| ());
-    block.reader_waker.with_mut(|_| ());
-    block.writer_waker.with_mut(|_| ());
+    content.value.with_mut(|_| ());
+    content.reader_waker.with_mut(|_| ());
+    content.writer_waker.with_mut(|_| ());
+    // The memory goes back also when the value panics in its `Drop`.
+    let _memory = Memory(block);
+    // SAFETY: as above; the content is not used again.
+    unsafe { block.drop_in_place() };
+}
+
+/// A block whose content is gone, to be given back.
+struct Memory<T>(NonNull<Block<T>>);
+
+impl<T> Drop for Memory<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `outcome` with this layout; `leave` is its only user by now.
+        unsafe { blocks::release(self.0.cast(), Layout::new::<Block<T>>()) };
+    }
 }
 
 /// A writer and a reader of one value.
 pub(crate) fn outcome<T>() -> (Writer<T>, Reader<T>) {
-    let block = NonNull::from(Box::leak(Box::new(Block {
+    // A recycled block: malloc and free were half of the price of a message.
+    let block = blocks::allocate(Layout::new::<Block<T>>()).cast();
+    let content = Block {
         state: AtomicU32::new(0),
         value: UnsafeCell::new(None),
         reader_waker: UnsafeCell::new(None),
         writer_waker: UnsafeCell::new(None),
-    })));
+    };
+    // SAFETY: `allocate` gave memory of this layout, which nobody else knows.
+    unsafe { block.write(content) };
     (Writer { block }, Reader { block: Some(block) })
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct Job {
 impl Job {
     /// Calls the closure, unless it was aborted.
     fn run(self) {
-        self.runnable.run();
+        self.runnable.end();
         drop(self.own);
         drop(self.after);
     }

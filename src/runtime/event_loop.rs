@@ -36,7 +36,7 @@ use crate::runtime::config;
 use crate::runtime::counters::{self, WorkerCounters};
 use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::queues::{Core, CurrentThread, RootWaker, Running};
-use crate::task::raw::Runnable;
+use crate::task::raw::{AfterRun, Runnable};
 
 /// The loop; returns when `root` is ready.
 pub(crate) fn drive<F: Future>(
@@ -125,9 +125,11 @@ fn run_some(
 ) -> Next {
     let stats = &shared.counters.workers[0];
     let config = &shared.config;
+    let mut after = AfterRun::Done;
     loop {
         let (task, look) = {
             let core = &mut *running.core.borrow_mut();
+            push_back(core, after);
             // The root's turn comes after `event_interval` polls; earlier when it is woken and
             // only tasks are left that have stepped back for others. Not with every look: looks
             // are frequent when polls are long, and the root would overtake what it has spawned.
@@ -145,11 +147,22 @@ fn run_some(
         };
         *polls += 1;
         stats.start_poll(task.id().as_u64());
-        budget::refilled(|| task.run());
+        after = budget::refilled(|| task.run());
         stats.end_poll();
         if look {
+            push_back(&mut running.core.borrow_mut(), after);
             return Next::Look;
         }
+    }
+}
+
+/// Puts a task that ran where it belongs.
+#[inline]
+fn push_back(core: &mut Core, after: AfterRun) {
+    match after {
+        AfterRun::Done => {}
+        AfterRun::Again(task) => core.tasks.push_back(task),
+        AfterRun::Yielded(task) => core.yielded.push_back(task),
     }
 }
 
@@ -206,7 +219,7 @@ pub(crate) fn drain(shared: &Shared, this: &CurrentThread, running: &Running) {
     while !shared.owned.is_empty() {
         let task = next_task(this, &mut running.core.borrow_mut(), u32::MAX);
         match task {
-            Some(task) => task.run(),
+            Some(task) => task.end(),
             // A waker on another thread has counted its wake-up and is about to push.
             None => std::thread::yield_now(),
         }

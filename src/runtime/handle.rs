@@ -79,21 +79,11 @@ impl AsRef<Blocking> for Shared {
     }
 }
 
-/// Why a task is pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It was spawned or woken.
-    Woken,
-    /// It was woken while it ran.
-    Again,
-    /// It stepped back by itself.
-    Yielded,
-}
-
 /// What a kind of runtime does.
 pub(crate) trait Scheduler: Send + Sync {
-    /// Puts a task into a queue, and wakes a thread for it if that is needed.
-    fn push(&self, shared: &Shared, task: Runnable, why: Why);
+    /// Puts a task that was spawned or woken into a queue, and wakes a thread for it if that is
+    /// needed.
+    fn push(&self, shared: &Shared, task: Runnable);
 
     /// The list for tasks that this thread spawns.
     fn list(&self, shared: &Shared) -> usize;
@@ -243,17 +233,7 @@ impl Drop for Spares {
 impl Schedule for Home {
     #[inline]
     fn schedule(&self, task: Runnable) {
-        self.0.scheduler.push(&self.0, task, Why::Woken);
-    }
-
-    #[inline]
-    fn schedule_again(&self, task: Runnable) {
-        self.0.scheduler.push(&self.0, task, Why::Again);
-    }
-
-    #[inline]
-    fn schedule_yielded(&self, task: Runnable) {
-        self.0.scheduler.push(&self.0, task, Why::Yielded);
+        self.0.scheduler.push(&self.0, task);
     }
 
     #[inline]
@@ -318,11 +298,11 @@ impl Handle {
         // SAFETY: `join` comes from `new_task` with this very future.
         let handle = unsafe { JoinHandle::new(join) };
         match self.0.owned.insert(self.0.scheduler.list(&self.0), own) {
-            Ok(()) => self.0.scheduler.push(&self.0, runnable, Why::Woken),
+            Ok(()) => self.0.scheduler.push(&self.0, runnable),
             Err(own) => {
                 // The runtime is ending: the future is dropped here and now.
                 own.cancel();
-                runnable.run();
+                runnable.end();
             }
         }
         handle

@@ -1,4 +1,10 @@
-//! The runtime: schedulers, driver, blocking pool.
+//! The runtime: two schedulers, the driver they share, and threads for what blocks.
+//!
+//! In reading order: `driver` (one turn of everything that wakes from outside), `pace` (when to
+//! look), `handle` and `context` (what a task holds, and which runtime a thread is in); the event
+//! loop on one thread: `queues`, `event_loop`, `current_thread`; on several: `park`, `workers`,
+//! `worker`, `watch`, `multi_thread`, `in_place`; then `blocking`, `runtime`, `builder`,
+//! `counters`, `metrics`, `dump`, and `config`, the knobs.
 
 pub(crate) mod blocking;
 pub(crate) mod builder;

@@ -17,14 +17,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Why};
+use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::worker;
 use crate::runtime::workers::{self, MultiThread};
 use crate::task::raw::Runnable;
 
 impl Scheduler for MultiThread {
-    fn push(&self, shared: &Shared, task: Runnable, why: Why) {
-        let Err(task) = worker::push_here(self, shared, task, why) else {
+    fn push(&self, shared: &Shared, task: Runnable) {
+        let Err(task) = worker::push_here(self, shared, task) else {
             return;
         };
         if shared.driver.is_copy() {

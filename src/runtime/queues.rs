@@ -26,7 +26,7 @@ use futures_task::ArcWake;
 
 use crate::parts::block_on::ThreadWaker;
 use crate::parts::scoped::Scoped;
-use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared, Why};
+use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::pace::Pace;
 use crate::task::raw::Runnable;
 
@@ -166,19 +166,13 @@ impl CurrentThread {
 }
 
 impl Scheduler for CurrentThread {
-    fn push(&self, shared: &Shared, task: Runnable, why: Why) {
+    fn push(&self, shared: &Shared, task: Runnable) {
         let mut task = Some(task);
         // The thread's locals may be gone: then it drives nothing.
         _ = RUNNING.try_with(|running| {
             running.with(|running| {
                 if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) {
-                    let mut core = running.core.borrow_mut();
-                    let queue = if why == Why::Yielded {
-                        &mut core.yielded
-                    } else {
-                        &mut core.tasks
-                    };
-                    queue.extend(task.take());
+                    running.core.borrow_mut().tasks.extend(task.take());
                 }
             });
         });

@@ -36,9 +36,10 @@ use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::context;
 use crate::runtime::counters::{self, WorkerCounters};
-use crate::runtime::handle::{Handle, Shared, Spares, Why};
+use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::workers::{self, Core, MultiThread};
-use crate::task::raw::Runnable;
+use crate::shim::deque::Worker as Deque;
+use crate::task::raw::{AfterRun, Runnable};
 use crate::time::timer;
 
 /// Tasks run from the LIFO slot in a row, so that two tasks which wake each other cannot starve
@@ -81,14 +82,13 @@ pub(crate) fn current_index(shared: &Shared) -> Option<usize> {
         .flatten()
 }
 
-/// Pushes a task into this worker's own queues; gives it back when this thread is no worker of
-/// the runtime, or has given its core away.
+/// Pushes a task that was spawned or woken into this worker's own queues; gives it back when this
+/// thread is no worker of the runtime, or has given its core away.
 #[inline]
 pub(crate) fn push_here(
     this: &MultiThread,
     shared: &Shared,
     task: Runnable,
-    why: Why,
 ) -> Result<(), Runnable> {
     let mut task = Some(task);
     // The thread's locals may be gone: then it is no worker.
@@ -97,11 +97,11 @@ pub(crate) fn push_here(
             let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) else {
                 return;
             };
-            let core = running.core.borrow();
-            let (Some(core), Some(task)) = (core.as_ref(), task.take_if(|_| core.is_some())) else {
-                return;
-            };
-            push_own(this, shared, running, core, task, why);
+            if let Some(core) = &*running.core.borrow()
+                && let Some(task) = task.take()
+            {
+                push_own(this, shared, running, core, task);
+            }
         });
     });
     match task {
@@ -112,43 +112,20 @@ pub(crate) fn push_here(
 
 /// [`push_here`] when the core is here.
 #[inline]
-fn push_own(
-    this: &MultiThread,
-    shared: &Shared,
-    running: &Running,
-    core: &Core,
-    task: Runnable,
-    why: Why,
-) {
-    match why {
-        Why::Woken if running.in_driver.get() => core.tasks.push(task),
-        Why::Woken => {
-            // The poll that runs now may be long: what it displaces or cannot keep is for peers.
-            let displaced = if running.lifo.get() {
-                this.remotes[running.index].lifo.put(task)
-            } else {
-                Some(task)
-            };
-            if let Some(displaced) = displaced {
-                core.tasks.push(displaced);
-                if this.remotes.len() > 1 {
-                    this.wake_one(shared);
-                }
-            }
-        }
-        // After its poll: this worker looks at its queues next, so a peer is wanted only if there
-        // was something else; and not exactly, since nothing is lost without it.
-        Why::Again | Why::Yielded => {
-            let queue = if why == Why::Again {
-                &core.tasks
-            } else {
-                &core.yielded
-            };
-            let more = !queue.is_empty();
-            queue.push(task);
-            if more && this.idle.wants_work() {
-                this.wake_one(shared);
-            }
+fn push_own(this: &MultiThread, shared: &Shared, running: &Running, core: &Core, task: Runnable) {
+    if running.in_driver.get() {
+        return core.tasks.push(task);
+    }
+    // The poll that runs now may be long: what it displaces or cannot keep is for peers.
+    let displaced = if running.lifo.get() {
+        this.remotes[running.index].lifo.put(task)
+    } else {
+        Some(task)
+    };
+    if let Some(displaced) = displaced {
+        core.tasks.push(displaced);
+        if this.remotes.len() > 1 {
+            this.wake_one(shared);
         }
     }
 }
@@ -281,7 +258,7 @@ impl Worker<'_> {
             // Enough from the slot: it takes its place in the queue. When the core is gone, it
             // goes to the injector.
             self.running.lifo.set(false);
-            self.shared.scheduler.push(self.shared, rest, Why::Woken);
+            self.shared.scheduler.push(self.shared, rest);
             self.running.lifo.set(true);
         }
         let look = self.with_core(|core| (0..polls).any(|_| core.pace.poll_done()));
@@ -296,8 +273,31 @@ impl Worker<'_> {
     fn poll(&self, task: Runnable) {
         let stats = self.stats();
         stats.start_poll(task.id().as_u64());
-        task.run();
+        let after = task.run();
         stats.end_poll();
+        match after {
+            AfterRun::Done => {}
+            AfterRun::Again(task) => self.push_back(task, |core| &core.tasks),
+            AfterRun::Yielded(task) => self.push_back(task, |core| &core.yielded),
+        }
+    }
+
+    /// Puts a task that ran into one of our queues. This worker looks at them next, so a peer is
+    /// wanted only if there was something else; and not exactly, since nothing is lost without it.
+    fn push_back(&self, task: Runnable, queue: impl FnOnce(&Core) -> &Deque<Runnable>) {
+        let core = self.running.core.borrow();
+        let Some(core) = &*core else {
+            // Another thread is the worker now.
+            self.this.tasks.inject(task);
+            self.this.wake_one(self.shared);
+            return;
+        };
+        let queue = queue(core);
+        let more = !queue.is_empty();
+        queue.push(task);
+        if more && self.this.idle.wants_work() {
+            self.this.wake_one(self.shared);
+        }
     }
 
     /// Looks at sockets and timers without waiting, if no peer does.

@@ -166,7 +166,13 @@ impl From<SignalKind> for c_int {
 /// ```
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    context::expect("signal").driver().watch_signals("signal")?;
+    let handle = context::expect("signal");
+    if handle.driver().is_copy() {
+        return Err(io::Error::other(
+            "signal: this process is a fork of the runtime's; build a new runtime in it",
+        ));
+    }
+    handle.driver().watch_signals("signal")?;
     Ok(Signal {
         listener: Listener::new(kind.0)?,
     })

@@ -1,4 +1,17 @@
-//! Channels and locks that know only wakers.
+//! Channels and locks that know only wakers: they work on any executor, and off it.
+//!
+//! | to | use |
+//! |---|---|
+//! | send one value | [`oneshot`] |
+//! | send many values to one receiver | [`mpsc`] |
+//! | guard data across an `.await` | [`Mutex`] |
+//! | let at most n pass | [`Semaphore`] |
+//! | tell that something happened | [`Notify`] |
+//! | meet | [`Barrier`] |
+//! | ask a tree of tasks to stop | [`CancellationToken`] |
+//!
+//! In reading order: `wait` (a line of waiters), `semaphore`, `mutex`, `notify`, `oneshot` (over
+//! `parts/outcome`), `mpsc_queue`, `mpsc`, then the rest.
 
 pub(crate) mod wait;
 

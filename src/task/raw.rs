@@ -63,16 +63,6 @@ pub(crate) trait Schedule: Send + Sync + 'static {
     /// Puts a woken task into a queue.
     fn schedule(&self, task: Runnable);
 
-    /// Puts a task into a queue, behind those that were woken: it ran just now.
-    fn schedule_again(&self, task: Runnable) {
-        self.schedule(task);
-    }
-
-    /// Puts a task that stepped back by itself behind everything else.
-    fn schedule_yielded(&self, task: Runnable) {
-        self.schedule_again(task);
-    }
-
     /// Takes a task that ended off the list of live tasks, and gives back the runtime's reference
     /// to it. `None` for a task that was never listed: then whoever runs it holds a reference.
     fn unlist(&self, place: Place) -> Option<TaskRef>;
@@ -103,7 +93,7 @@ pub(crate) struct Header {
 /// What depends on the future's type.
 struct Vtable {
     /// Polls the future, or ends the task.
-    run: unsafe fn(NonNull<Header>),
+    run: unsafe fn(NonNull<Header>) -> Ran,
     /// Pushes the task into its scheduler's queue.
     schedule: unsafe fn(NonNull<Header>),
     /// Moves the result to where the second pointer says: an `Option<Result<T, JoinError>>`.
@@ -222,6 +212,29 @@ where
     }
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// It is complete, or waits for a wake-up: not ours any more.
+    Done,
+    /// It was woken while it ran.
+    Again,
+    /// It stepped back by itself.
+    Yielded,
+}
+
+/// What whoever ran a task must do with it.
+#[derive(Debug)]
+#[must_use = "a task that is not pushed never runs again"]
+pub(crate) enum AfterRun {
+    /// Nothing.
+    Done,
+    /// Push it behind the tasks that can run.
+    Again(Runnable),
+    /// Push it behind everything else.
+    Yielded(Runnable),
+}
+
 /// A task that is to be run: what queues hold. It carries no reference (see `task/state.rs`).
 ///
 /// Whoever has it must run it or pass it on: a task whose `Runnable` is thrown away never runs
@@ -248,14 +261,27 @@ unsafe impl OnePointer for Runnable {
 }
 
 impl Runnable {
-    /// Polls the task once, or ends it if it was cancelled; pushes it again if it must be.
+    /// Polls the task once, or ends it if it was cancelled.
     #[inline]
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self) -> AfterRun {
         // SAFETY: a task in a queue is not complete, so it is not freed; the vtable was made for
         // its type; and there is one `Runnable` a count above 0, so nobody else runs it.
         let run = unsafe { self.0.as_ref() }.vtable.run;
         // SAFETY: as above.
-        unsafe { run(self.0) }
+        match unsafe { run(self.0) } {
+            Ran::Done => AfterRun::Done,
+            Ran::Again => AfterRun::Again(self),
+            Ran::Yielded => AfterRun::Yielded(self),
+        }
+    }
+
+    /// Runs a task that was cancelled: it ends.
+    pub(crate) fn end(self) {
+        let after = self.run();
+        debug_assert!(
+            matches!(after, AfterRun::Done),
+            "task: ran on after its cancellation"
+        );
     }
 
     /// The task's id.
@@ -385,7 +411,7 @@ unsafe fn release(task: NonNull<Header>) {
 /// # Safety
 ///
 /// `task` is a `Cell<F, S>` whose `Runnable` the caller had.
-unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
+unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) -> Ran {
     let cell = task.cast::<Cell<F, S>>();
     // SAFETY: the task is not complete, so it lives; the type is right by contract. Only shared
     // references to a cell are ever made: what changes is in cells of its own.
@@ -401,7 +427,8 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
                 Err(payload) => JoinError::panicked(header.id, payload),
             };
             *stage = Stage::Output(Err(error));
-            return finish(cell);
+            finish(cell);
+            return Ran::Done;
         }
     };
 
@@ -429,14 +456,16 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
             if let Some(site) = site {
                 header.slot.write(site);
             }
-            if yielded {
+            return if yielded {
                 // The wake-ups seen stay counted, so nobody else pushes: no locked operation.
-                cell.scheduler.schedule_yielded(Runnable(task));
-            } else if header.state.finish_poll(seen) == AfterPoll::RunAgain {
-                // Wake-ups are left, so the task is still ours to touch and to push.
-                cell.scheduler.schedule_again(Runnable(task));
-            }
-            return;
+                Ran::Yielded
+            } else {
+                match header.state.finish_poll(seen) {
+                    AfterPoll::Rest => Ran::Done,
+                    // Wake-ups are left, so the task is still the caller's.
+                    AfterPoll::RunAgain => Ran::Again,
+                }
+            };
         }
         Ok(Poll::Ready(())) => {}
         Err(payload) => {
@@ -446,6 +475,7 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) {
         }
     }
     finish(cell);
+    Ran::Done
 }
 
 /// Drops what the stage of `task` holds, in place; a panic in its `Drop` is given back. The caller

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Breaks the protocols on purpose and expects a loom model to fail each time.
+
+    python3 tests/mutations.py            all of them (about 20 s each)
+    python3 tests/mutations.py idle       those whose file or name contains a word
+
+A mutation that survives is a missing model. The sources are copied to target/mutations first; the
+working tree is not touched. Not part of the gate: the models themselves are.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COPY = ROOT / "target" / "mutations"
+
+# name, file, text, its replacement, the models that must notice
+MUTATIONS = [
+    ("a wake that finds the task running does not count",
+     "task/state.rs", "let before = self.0.fetch_add(WAKE, Ordering::Release);",
+     "let before = self.0.load(Ordering::Relaxed); if before < WAKE { self.0.fetch_add(WAKE, Ordering::Release); }",
+     "task::state_models"),
+    ("a wake that publishes nothing",
+     "task/state.rs", "let before = self.0.fetch_add(WAKE, Ordering::Release);",
+     "let before = self.0.fetch_add(WAKE, Ordering::Relaxed);", "task::state_models"),
+    ("a poll that does not see what the last one left",
+     "task/state.rs", "let word = self.0.load(Ordering::Acquire);\n        debug_assert!(word >= WAKE",
+     "let word = self.0.load(Ordering::Relaxed);\n        debug_assert!(word >= WAKE", "task::state_models"),
+    ("a finished poll that hands nothing over",
+     "task/state.rs", "self.0.fetch_sub(seen.0, Ordering::Release)",
+     "self.0.fetch_sub(seen.0, Ordering::Relaxed)", "task::state_models"),
+    ("a poll takes off all wake-ups, also those it has not seen",
+     "task/state.rs", "self.0.fetch_sub(seen.0, Ordering::Release)",
+     "{ let now = self.0.load(Ordering::Relaxed); self.0.fetch_sub(Wakes::of(now).0, Ordering::Release); WAKE & 0 | seen.0 }",
+     "task::state_models"),
+    ("an end that does not publish the output",
+     "task/state.rs", "self.0.fetch_or(COMPLETE, Ordering::AcqRel)",
+     "self.0.fetch_or(COMPLETE, Ordering::Acquire)", "task::state_models"),
+    ("an end that does not see the join waker",
+     "task/state.rs", "self.0.fetch_or(COMPLETE, Ordering::AcqRel)",
+     "self.0.fetch_or(COMPLETE, Ordering::Release)", "task::state_models"),
+    ("a waker that is left without being published",
+     "task/state.rs", "self.0.fetch_or(WAKER, Ordering::AcqRel)",
+     "self.0.fetch_or(WAKER, Ordering::Acquire)", "task::state_models"),
+    ("a waker that is taken back although the task has ended",
+     "task/state.rs", "if word & COMPLETE != 0 {\n                return false;",
+     "if false {\n                return false;", "task::state_models"),
+    ("a join handle that leaves without looking whether the task has ended",
+     "task/state.rs", "if word & COMPLETE != 0 {\n                // The completing",
+     "if false {\n                // The completing", "task::state_models"),
+    ("a last reference that does not wait for the others' last use",
+     "task/state.rs", "if references(self.0.load(Ordering::Acquire)) == 1",
+     "if references(self.0.load(Ordering::Relaxed)) == 1", "task::state_models"),
+    ("a reference given up without a release",
+     "task/state.rs", "let before = self.0.fetch_sub(REF, Ordering::Release);",
+     "let before = self.0.fetch_sub(REF, Ordering::Relaxed);", "task::state_models"),
+    ("a cancellation that wakes nobody",
+     "task/state.rs", "            return AfterWake::Nothing;\n        }\n        self.wake()",
+     "            return AfterWake::Nothing;\n        }\n        AfterWake::Nothing", "task::state_models"),
+    ("a push that looks at the counts without a fence",
+     "parts/idle.rs", "        fence(Ordering::SeqCst);\n        // Relaxed: ordered by the fence; a stale",
+     "        // Relaxed: ordered by the fence; a stale", "parts::idle::models"),
+    ("a sleeper that looks again without a fence",
+     "parts/idle.rs", "        // SeqCst: between the counts and the caller's look; pairs with the fence in `pick`.\n        fence(Ordering::SeqCst);\n    }\n",
+     "    }\n", "parts::idle::models"),
+    ("the last searcher wakes nobody",
+     "parts/idle.rs", "before.searchers() == 1", "{ let _ = before; false }", "parts::idle::models"),
+    ("a picked worker does not count as a searcher",
+     "parts/idle.rs", "self.counts\n            .fetch_add(SEARCHER.wrapping_sub(SLEEPER), Ordering::Relaxed);\n        Some(worker)",
+     "self.counts\n            .fetch_sub(SLEEPER, Ordering::Relaxed);\n        Some(worker)", "parts::idle::models"),
+    ("a sleeper still counts as a searcher",
+     "parts/idle.rs", "SLEEPER.wrapping_sub(SEARCHER)", "SLEEPER", "parts::idle::models"),
+    ("a parker that sleeps without saying so",
+     "parts/parker.rs", "            *state = State::Parked;\n", "", "parts::parker::models"),
+    ("an unpark that wakes nobody",
+     "parts/parker.rs", "self.wake.notify_one();", "", "parts::parker::models"),
+    ("a slot read and emptied in two steps",
+     "parts/lifo_slot.rs", "Self::claim(self.item.swap(ptr::null_mut(), Ordering::AcqRel))",
+     "{ let item = self.item.load(Ordering::Acquire); self.item.store(ptr::null_mut(), Ordering::Release); Self::claim(item) }",
+     "parts::lifo_slot::models"),
+    ("a wait site written without its odd number",
+     "task/wait_slot.rs", "                .store((sequence + 1) & SEQUENCE, Ordering::Relaxed);",
+     "                .store(sequence & SEQUENCE, Ordering::Relaxed);", "task::wait_slot::models"),
+]
+
+
+def run(models):
+    env = dict(os.environ, RUSTFLAGS="--cfg trefoil_loom", LOOM_MAX_PREEMPTIONS="2",
+               CARGO_TARGET_DIR=str(ROOT / "target" / "loom"))
+    command = ["cargo", "test", "--release", "--lib", "--quiet", models]
+    try:
+        return subprocess.run(command, cwd=COPY, env=env, capture_output=True, text=True,
+                              timeout=600)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def main():
+    words = sys.argv[1:]
+    if COPY.exists():
+        shutil.rmtree(COPY)
+    ignore = shutil.ignore_patterns("target", ".git")
+    shutil.copytree(ROOT, COPY, ignore=ignore)
+    survivors, count = [], 0
+    for name, file, text, replacement, models in MUTATIONS:
+        if words and not any(word in file or word in name for word in words):
+            continue
+        path = COPY / "src" / file
+        source = path.read_text()
+        if text not in source:
+            sys.exit(f"{file} has changed: {text!r} is not in it; mend this list")
+        path.write_text(source.replace(text, replacement, 1))
+        result = run(models)
+        path.write_text(source)
+        if result is not None and "could not compile" in result.stderr:
+            sys.exit(f"{name}: does not compile\n{result.stderr}")
+        caught = result is None or result.returncode != 0
+        count += 1
+        print("caught  " if caught else "SURVIVED", file, "-", name, flush=True)
+        if not caught:
+            survivors.append(name)
+    print(f"{count} mutations, {len(survivors)} survived")
+    sys.exit(1 if survivors else 0)
+
+
+main()
