@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use crate::parts::budget;
 use crate::runtime::config::{self, Config};
-use crate::task::raw::{Place, Runnable, Schedule, TaskRef};
+use crate::task::header::{Place, Runnable, Schedule, TaskRef};
 
 /// A closure as a future: its only poll calls it.
 pub(crate) struct BlockingTask<F>(Option<F>);

@@ -36,7 +36,7 @@ use crate::runtime::config;
 use crate::runtime::counters::{self, WorkerCounters};
 use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::queues::{Core, CurrentThread, RootWaker, Running};
-use crate::task::raw::{AfterRun, Runnable};
+use crate::task::header::{AfterRun, Runnable};
 
 /// The loop; returns when `root` is ready.
 pub(crate) fn drive<F: Future>(

@@ -31,10 +31,11 @@ use crate::runtime::blocking::{Blocking, BlockingTask, Job, NoSchedule};
 use crate::runtime::config::Config;
 use crate::runtime::counters::Counters;
 use crate::runtime::driver::Driver;
+use crate::task::header::{Place, Runnable, Schedule, TaskRef};
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
 use crate::task::owned::Owned;
-use crate::task::raw::{self, Birth, NewTask, Place, Runnable, Schedule, TaskRef};
+use crate::task::raw::{self, Birth, NewTask};
 
 /// A handle of a runtime: spawns into it, from any thread. Cloning counts a reference.
 ///

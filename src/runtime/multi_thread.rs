@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::worker;
 use crate::runtime::workers::{self, MultiThread};
-use crate::task::raw::Runnable;
+use crate::task::header::Runnable;
 
 impl Scheduler for MultiThread {
     fn push(&self, shared: &Shared, task: Runnable) {

@@ -28,7 +28,7 @@ use crate::parts::block_on::ThreadWaker;
 use crate::parts::scoped::Scoped;
 use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::pace::Pace;
-use crate::task::raw::Runnable;
+use crate::task::header::Runnable;
 
 /// What the thread that drives the runtime has to itself.
 pub(crate) struct Core {

@@ -25,7 +25,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::runtime::worker::Worker;
-use crate::task::raw::Runnable;
+use crate::task::header::Runnable;
 
 /// How long a task can wait behind another worker's stuck poll before a sleeper looks after it.
 ///

@@ -39,7 +39,7 @@ use crate::runtime::counters::{self, WorkerCounters};
 use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::workers::{self, Core, MultiThread};
 use crate::shim::deque::Worker as Deque;
-use crate::task::raw::{AfterRun, Runnable};
+use crate::task::header::{AfterRun, Runnable};
 use crate::time::timer;
 
 /// Tasks run from the LIFO slot in a row, so that two tasks which wake each other cannot starve

@@ -28,7 +28,7 @@ use crate::runtime::handle::Shared;
 use crate::runtime::pace::Pace;
 use crate::runtime::park::Bed;
 use crate::shim::deque::Worker as Deque;
-use crate::task::raw::Runnable;
+use crate::task::header::Runnable;
 
 /// What the worker has to itself.
 pub(crate) struct Core {

@@ -17,8 +17,8 @@ use std::task::{Context, Poll, ready};
 use crate::parts::budget;
 use crate::parts::wait_site::{self, Kind};
 use crate::task::error::JoinError;
+use crate::task::header::TaskRef;
 use crate::task::id::Id;
-use crate::task::raw::TaskRef;
 
 /// A spawned task's output, to be awaited; dropped, the task runs on ("detached").
 ///

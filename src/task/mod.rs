@@ -3,13 +3,14 @@
 //! A future does nothing by itself: something must poll it. A *task* is a future that a runtime
 //! polls whenever it was woken, until it is done. It is one allocation with one word of state.
 //!
-//! In reading order: `state` (a task's life in one word), `raw` (its memory and the step that runs
-//! it), `join` (its output), `owned` (all live tasks of a runtime), `wait_slot` (where it waits,
+//! In reading order: `state` (a task's life in one word), `header` and `raw` (its memory, and the step
+//! that runs it), `join` (its output), `owned` (all live tasks of a runtime), `wait_slot` (where it waits,
 //! for [`dump`](crate::dump)), then what programs call: `spawn`, `set`, `builder`, `local_key`,
 //! `yield_now`.
 
 pub(crate) mod builder;
 pub(crate) mod error;
+pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod join;
 pub(crate) mod local_key;

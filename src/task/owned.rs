@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::parts::pad::CachePadded;
 use crate::parts::slab::Slab;
-use crate::task::raw::{Place, TaskRef};
+use crate::task::header::{Place, TaskRef};
 
 /// One list.
 #[derive(Debug)]

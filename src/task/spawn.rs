@@ -11,9 +11,9 @@ use crate::parts::names::Name;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, RuntimeFlavor};
 use crate::runtime::in_place;
+use crate::task::header;
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
-use crate::task::raw;
 
 /// Starts `future` as a task of the runtime that this thread is in.
 ///
@@ -191,7 +191,7 @@ where
 #[track_caller]
 #[must_use]
 pub fn id() -> Id {
-    match raw::current_id() {
+    match header::current_id() {
         Some(id) => id,
         None => panic!("task::id: not inside a task; call it in a spawned future, or use try_id"),
     }
@@ -200,5 +200,5 @@ pub fn id() -> Id {
 /// The id of the running task, if there is one.
 #[must_use]
 pub fn try_id() -> Option<Id> {
-    raw::current_id()
+    header::current_id()
 }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::parts::wait_site::{self, Kind};
-use crate::task::raw;
+use crate::task::header;
 
 /// Lets the other tasks of this thread run before it goes on.
 ///
@@ -61,7 +61,7 @@ impl Future for YieldNow {
         if std::mem::replace(this.yielded, true) {
             return Poll::Ready(());
         }
-        if !raw::step_back(cx.waker()) {
+        if !header::step_back(cx.waker()) {
             cx.waker().wake_by_ref();
         }
         wait_site::leave(Kind::Yield, this.location, 0);
