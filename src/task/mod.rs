@@ -17,6 +17,7 @@ pub(crate) mod local_key;
 pub(crate) mod owned;
 pub(crate) mod raw;
 pub(crate) mod set;
+pub(crate) mod set_wait;
 pub(crate) mod spawn;
 pub(crate) mod state;
 #[cfg(all(test, trefoil_loom))]
@@ -36,4 +37,5 @@ pub use yield_now::{YieldNow, yield_now};
 /// The futures that the types of this module return.
 pub mod futures {
     pub use crate::task::local_key::TaskLocalFuture;
+    pub use crate::task::set_wait::{JoinAll, JoinNext, JoinNextWithId, Shutdown};
 }
