@@ -172,7 +172,9 @@ impl Scheduler for CurrentThread {
         _ = RUNNING.try_with(|running| {
             running.with(|running| {
                 if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) {
-                    running.core.borrow_mut().tasks.extend(task.take());
+                    if let Some(task) = task.take() {
+                        running.core.borrow_mut().tasks.push_back(task);
+                    }
                 }
             });
         });
