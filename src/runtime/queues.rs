@@ -171,10 +171,10 @@ impl Scheduler for CurrentThread {
         // The thread's locals may be gone: then it drives nothing.
         _ = RUNNING.try_with(|running| {
             running.with(|running| {
-                if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) {
-                    if let Some(task) = task.take() {
-                        running.core.borrow_mut().tasks.push_back(task);
-                    }
+                if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared))
+                    && let Some(task) = task.take()
+                {
+                    running.core.borrow_mut().tasks.push_back(task);
                 }
             });
         });
