@@ -95,8 +95,9 @@ fn a_thousand_runtimes_leave_nothing() {
     let (open, memory) = (fds(), resident());
     (0..800).for_each(round);
     rest();
-    // A worker that has not yet taken its name is not counted above.
-    until(|| fds() == open);
+    // A worker that has not yet taken its name is not counted above; one of them may even have been
+    // missed when `open` was counted, so fewer descriptors are fine.
+    until(|| fds() <= open);
     let grown = resident() - memory;
     assert!(grown < 4096, "{grown} KiB more after 800 runtimes");
 }
