@@ -72,7 +72,9 @@ impl Pace {
         if let (Some(last), true) = (self.last, polls > 0) {
             let mean = now.saturating_duration_since(last) / polls;
             let fit = TARGET.as_nanos() / mean.as_nanos().max(1);
-            self.interval = (fit.min(u128::from(self.max)) as u32).max(1);
+            // At most doubled: one short poll among long ones (a timer's task) says little.
+            let most = u128::from((2 * self.interval).min(self.max));
+            self.interval = (fit.min(most) as u32).max(1);
         }
         self.batch = self.interval;
         self.left = self.batch;
@@ -117,6 +119,18 @@ mod tests {
         assert!((0..AFTER_WAIT).any(|_| pace.poll_done()));
         pace.looked();
         assert!(pace.poll_done(), "the next look comes after one poll");
+    }
+
+    #[test]
+    fn one_short_poll_among_long_ones_does_not_make_a_long_batch() {
+        let mut pace = Pace::new(61);
+        pace.waited(Instant::now() - Duration::from_millis(1));
+        assert!((0..AFTER_WAIT).any(|_| pace.poll_done()));
+        pace.looked();
+        assert!(pace.poll_done());
+        pace.last = Some(Instant::now());
+        pace.looked();
+        assert!((0..2).any(|_| pace.poll_done()));
     }
 
     #[test]

@@ -47,31 +47,26 @@ impl Worker<'_> {
                     .map(|w| w.polls.load(Ordering::Relaxed))
                     .collect::<Vec<_>>()
             };
-            if this.idle.sleeping() >= count {
-                if !core.watcher {
-                    return None;
-                }
-                let polls = polls();
-                if polls == core.watched {
-                    // Nothing has run for an interval.
-                    core.watcher = false;
-                    this.watching.store(false, Ordering::Relaxed);
-                    // SeqCst: between the flag and the count of sleepers; pairs with the fence in
-                    // `keep_watch`: a worker that rises sees the flag down, or is seen here.
-                    fence(Ordering::SeqCst);
-                    if this.idle.sleeping() >= count || this.watching.swap(true, Ordering::Relaxed)
-                    {
-                        return None;
-                    }
-                    core.watcher = true;
-                }
-                core.watched = polls;
-            } else {
-                if !core.watcher && this.watching.swap(true, Ordering::Relaxed) {
+            let polls = polls();
+            let active = polls != core.watched || this.idle.sleeping() < count;
+            core.watched = polls;
+            if !core.watcher {
+                // Also when all others have just gone to sleep: they may be back at once.
+                if !active || this.watching.swap(true, Ordering::Relaxed) {
                     return None;
                 }
                 core.watcher = true;
-                core.watched = polls();
+            } else if !active {
+                // Nothing has run for an interval.
+                core.watcher = false;
+                this.watching.store(false, Ordering::Relaxed);
+                // SeqCst: between the flag and the count of sleepers; pairs with the fence in
+                // `keep_watch`: a worker that rises sees the flag down, or is seen here.
+                fence(Ordering::SeqCst);
+                if this.idle.sleeping() >= count || this.watching.swap(true, Ordering::Relaxed) {
+                    return None;
+                }
+                core.watcher = true;
             }
             Some(WATCH_INTERVAL)
         })?
@@ -100,7 +95,7 @@ impl Worker<'_> {
         let workers = &self.shared.counters.workers;
         let watched = self.with_core(|core| {
             if core.watcher {
-                std::mem::take(&mut core.watched)
+                core.watched.clone()
             } else {
                 Vec::new()
             }
