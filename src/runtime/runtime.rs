@@ -16,12 +16,13 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_task::waker_ref;
 
-use crate::parts::block_on::{self, Entered};
+use crate::parts::block_on::{self, Entered, ThreadWaker};
 use crate::parts::budget;
 use crate::parts::scoped;
 use crate::parts::wait_site;
@@ -113,11 +114,13 @@ impl Runtime {
         self.handle.driver().refuse_copy("Runtime::block_on");
         context::with_entered(&self.handle, || {
             let mut future = pin!(future);
-            if let Poll::Ready(output) = poll_once(future.as_mut()) {
-                return output;
-            }
             match self.handle.runtime_flavor() {
-                RuntimeFlavor::CurrentThread => current_thread::block_on(&self.handle, future),
+                RuntimeFlavor::CurrentThread => {
+                    match poll_once(&block_on::this_thread(), future.as_mut()) {
+                        Poll::Ready(output) => output,
+                        Poll::Pending => current_thread::block_on(&self.handle, future),
+                    }
+                }
                 RuntimeFlavor::MultiThread => park_until_ready(future),
             }
         })
@@ -315,10 +318,9 @@ fn refuse_to_block(what: &str) {
     }
 }
 
-/// One poll with this thread's parker as the waker.
-fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    let thread = block_on::this_thread();
-    let waker = waker_ref(&thread);
+/// One poll with a thread's parker as the waker.
+fn poll_once<F: Future>(thread: &Arc<ThreadWaker>, future: Pin<&mut F>) -> Poll<F::Output> {
+    let waker = waker_ref(thread);
     let poll = budget::refilled(|| future.poll(&mut Context::from_waker(&waker)));
     if poll.is_pending() {
         // This is no task: its mark is not to be taken for that of the next one.
@@ -330,14 +332,10 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 /// Polls and parks until the future is ready.
 fn park_until_ready<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     let thread = block_on::this_thread();
-    let waker = waker_ref(&thread);
-    let mut cx = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(output) = budget::refilled(|| future.as_mut().poll(&mut cx)) {
+        if let Poll::Ready(output) = poll_once(&thread, future.as_mut()) {
             return output;
         }
-        // As in `poll_once`.
-        _ = wait_site::take();
         thread.park();
     }
 }
