@@ -162,10 +162,11 @@ impl Driver {
         self.reactor.try_turn()
     }
 
-    /// Looks at everything, without waiting.
-    pub(crate) fn look(&self, turn: &mut Turn<'_>) {
-        self.wait_for_events(turn, Some(Duration::ZERO));
+    /// Looks at everything, without waiting. True: events have come.
+    pub(crate) fn look(&self, turn: &mut Turn<'_>) -> bool {
+        let came = self.wait_for_events(turn, Some(Duration::ZERO));
         self.timer.fire();
+        came > 0
     }
 
     /// Waits until something happens: an event, a timer, an unpark, or the end of `limit`.

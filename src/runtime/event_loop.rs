@@ -186,11 +186,10 @@ fn next_task(this: &CurrentThread, core: &mut Core, interval: u32) -> Option<Run
 
 /// Looks at sockets and timers without waiting. What they wake is pushed into the core's queue.
 fn look(running: &Running, shared: &Shared, stats: &WorkerCounters) {
-    if let Some(mut turn) = shared.driver.try_turn() {
-        shared.driver.look(&mut turn);
-    }
+    let turn = shared.driver.try_turn();
+    let found = turn.is_some_and(|mut turn| shared.driver.look(&mut turn));
     let mut core = running.core.borrow_mut();
-    core.pace.looked();
+    core.pace.looked(found);
     if let Some(now) = core.pace.last_look() {
         stats
             .seen_ns

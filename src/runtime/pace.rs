@@ -9,6 +9,10 @@
 //!   interval = clamp(50 µs / mean poll time of the last batch, 1, 61)
 //! ```
 //!
+//! A look that found something is followed by short batches, each twice as long as the one before:
+//! one event is seldom alone. The peer's answer comes 10 µs later, and a task that only yields
+//! must not hold it up for 61 polls.
+//!
 //! The price: a sudden change from short to long polls is noticed one batch late. A wait is where
 //! such a change is likely (what was waited for is new work), so the first batch after it is short.
 //! Bench rows: `interval_load8` (a timer beside work), `tcp_pp_yielder` (a socket beside yields),
@@ -24,7 +28,7 @@ use std::time::{Duration, Instant};
 /// Source: half of what a 1 ms timer can be late without being noticed at p99; not tuned further.
 const TARGET: Duration = Duration::from_micros(50);
 
-/// Polls of the first batch after a wait.
+/// Polls of the first batch after a wait, or after a look that found something.
 ///
 /// With 61 here a task that computed 3 ms between its yields made timers 265 ms late
 /// (`examples/08-blocking-the-loop.rs`). A loop that does less than this between two waits takes
@@ -65,8 +69,9 @@ impl Pace {
         self.left == 0
     }
 
-    /// A look was taken between two batches of polls: chooses the length of the next batch.
-    pub(crate) fn looked(&mut self) {
+    /// A look was taken between two batches of polls, and found something or not: chooses the
+    /// length of the next batch.
+    pub(crate) fn looked(&mut self, found: bool) {
         let now = Instant::now();
         let polls = self.batch - self.left;
         if let (Some(last), true) = (self.last, polls > 0) {
@@ -75,6 +80,9 @@ impl Pace {
             // At most doubled: one short poll among long ones (a timer's task) says little.
             let most = u128::from((2 * self.interval).min(self.max));
             self.interval = (fit.min(most) as u32).max(1);
+        }
+        if found {
+            self.interval = self.interval.min(AFTER_WAIT);
         }
         self.batch = self.interval;
         self.left = self.batch;
@@ -101,13 +109,13 @@ mod tests {
     #[test]
     fn long_polls_are_followed_by_a_look_each() {
         let mut pace = Pace::new(61);
-        pace.looked();
+        pace.looked(false);
         for _ in 0..61 {
             pace.poll_done();
         }
         // As if the batch had taken 61 × 1 ms.
         pace.last = Instant::now().checked_sub(Duration::from_millis(61));
-        pace.looked();
+        pace.looked(false);
         assert!(pace.poll_done(), "the next look comes after one poll");
     }
 
@@ -117,7 +125,7 @@ mod tests {
         // As if its 4 polls had taken 1 ms.
         pace.waited(Instant::now() - Duration::from_millis(1));
         assert!((0..AFTER_WAIT).any(|_| pace.poll_done()));
-        pace.looked();
+        pace.looked(false);
         assert!(pace.poll_done(), "the next look comes after one poll");
     }
 
@@ -126,10 +134,10 @@ mod tests {
         let mut pace = Pace::new(61);
         pace.waited(Instant::now() - Duration::from_millis(1));
         assert!((0..AFTER_WAIT).any(|_| pace.poll_done()));
-        pace.looked();
+        pace.looked(false);
         assert!(pace.poll_done());
         pace.last = Some(Instant::now());
-        pace.looked();
+        pace.looked(false);
         assert!((0..2).any(|_| pace.poll_done()));
     }
 
@@ -138,7 +146,7 @@ mod tests {
         let mut pace = Pace::new(61);
         pace.last = Some(Instant::now());
         pace.left = 0;
-        pace.looked();
+        pace.looked(false);
         for _ in 0..pace.batch - 1 {
             assert!(!pace.poll_done());
         }

@@ -12,9 +12,14 @@
 //!      (nobody watches) ────────────────────────────────────► (a sleeper watches) ──┐ limit:
 //!          ▲    ▲                                               │           │   ▲   │ looks
 //!          │    └── nothing has run for an interval ────────────┘           │   └───┘ round
-//!          └── it rises to run something: it wakes a peer, which ───────────┘
-//!              finds nothing, falls asleep, and becomes the watcher
+//!          └── it rises to run something, and no peer sleeps ───────────────┤
+//!                                                                           │ a peer sleeps: it is
+//!                      (the peer watches) ◄─────────────────────────────────┘ appointed, and woken
 //! ```
+//!
+//! The peer is *appointed*, not asked to apply: the worker that woke it is asleep again, and would
+//! apply first, long before the peer's core is awake. So two workers with one busy connection
+//! settle: one turns the driver, the other watches, and no message wakes anybody else.
 //!
 //! An idle runtime has no watcher and never wakes. tokio#4730 and #6315 are what happens without.
 //! Read next: `runtime/multi_thread.rs`.
@@ -50,6 +55,7 @@ impl Worker<'_> {
             let polls = polls();
             let active = polls != core.watched || this.idle.sleeping() < count;
             core.watched = polls;
+            core.watcher |= self.take_appointment();
             if !core.watcher {
                 // Also when all others have just gone to sleep: they may be back at once.
                 if !active || this.watching.swap(true, Ordering::Relaxed) {
@@ -74,20 +80,33 @@ impl Worker<'_> {
 
     /// This worker goes from sleep to work: sees to it that some sleeper watches.
     pub(crate) fn keep_watch(&self) {
-        if self.this.remotes.len() == 1 {
+        let this = self.this;
+        if this.remotes.len() == 1 {
             return;
         }
         let was_watcher = self.with_core(|core| std::mem::take(&mut core.watcher));
-        if was_watcher == Some(true) {
-            self.this.watching.store(false, Ordering::Relaxed);
+        if self.take_appointment() || was_watcher == Some(true) {
+            this.watching.store(false, Ordering::Relaxed);
         }
         // SeqCst: between the count of sleepers (`rise`) and the flag; pairs with the fence in
         // `watch_limit`.
         fence(Ordering::SeqCst);
-        if !self.this.watching.load(Ordering::Relaxed) {
-            // Woken, it finds nothing, goes back to sleep, and becomes the watcher.
-            self.this.wake_one(self.shared);
+        // If there is a searcher, it will fall asleep, and apply.
+        if !this.watching.load(Ordering::Relaxed)
+            && let Some(peer) = this.idle.pick()
+        {
+            if !this.watching.swap(true, Ordering::Relaxed) {
+                this.remotes[peer].appointed.store(true, Ordering::Relaxed);
+            }
+            this.remotes[peer].bed.unpark(&self.shared.driver);
         }
+    }
+
+    /// True when a peer has made this worker the watcher.
+    fn take_appointment(&self) -> bool {
+        // Relaxed: written before the unpark that made this worker look; nothing else hangs on it.
+        let appointed = &self.this.remotes[self.running.index].appointed;
+        appointed.load(Ordering::Relaxed) && appointed.swap(false, Ordering::Relaxed)
     }
 
     /// The watcher takes the LIFO slot of a peer that has been in one poll since it last looked.

@@ -302,13 +302,14 @@ impl Worker<'_> {
 
     /// Looks at sockets and timers without waiting, if no peer does.
     fn look(&self) {
+        let mut found = false;
         if let Some(mut turn) = self.shared.driver.try_turn() {
             self.running.in_driver.set(true);
-            self.shared.driver.look(&mut turn);
+            found = self.shared.driver.look(&mut turn);
             self.running.in_driver.set(false);
         }
         let now = self.with_core(|core| {
-            core.pace.looked();
+            core.pace.looked(found);
             core.pace.last_look()
         });
         if let Some(Some(now)) = now {
@@ -332,11 +333,11 @@ impl Worker<'_> {
     fn search_or_sleep(&self) -> Option<Runnable> {
         let (this, index) = (self.this, self.running.index);
         let mut searching = this.idle.start_search();
-        let mut slept = false;
+        let mut announced = false;
         loop {
             if searching && let Some(task) = self.steal() {
                 self.stop_search();
-                if slept {
+                if announced {
                     self.keep_watch();
                 }
                 return Some(task);
@@ -348,6 +349,7 @@ impl Worker<'_> {
                 Place::First
             };
             this.idle.fall_asleep(index, searching, place);
+            announced = true;
             // The second look: whatever was pushed before the announcement is seen here, or its
             // pusher sees us asleep (the proof in parts/idle.rs).
             if self.has_work() {
@@ -360,7 +362,6 @@ impl Worker<'_> {
                 continue;
             }
             self.sleep(turn);
-            slept = true;
             searching = this.idle.rise(index);
             if this.shutdown.load(Ordering::Acquire) {
                 return None;

@@ -75,6 +75,8 @@ pub(crate) struct Remote {
     pub(crate) lifo: LifoSlot<Runnable>,
     /// Where it sleeps.
     pub(crate) bed: Bed,
+    /// A peer has made it the watcher (see `runtime/watch.rs`).
+    pub(crate) appointed: AtomicBool,
     /// The worker's core, while it looks for a thread: before the start, and in
     /// `block_in_place`.
     pub(crate) core: Mutex<Option<Box<Core>>>,
@@ -121,6 +123,7 @@ impl MultiThread {
                     CachePadded::new(Remote {
                         lifo: LifoSlot::new(),
                         bed: Bed::new(),
+                        appointed: AtomicBool::new(false),
                         core: Mutex::new(Some(Box::new(core))),
                     })
                 })
