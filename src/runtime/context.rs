@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::parts::scoped::{self, Entered, Scoped};
-use crate::runtime::handle::Handle;
+use crate::runtime::handle::{Handle, Home};
 use crate::time::clock::Clock;
 
 thread_local! {
@@ -47,6 +47,16 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Handle) -> R) -> Option<R> {
 pub(crate) fn expect(what: &str) -> Handle {
     match try_with(Handle::clone) {
         Some(handle) => handle,
+        None => missing(what),
+    }
+}
+
+/// A reference to the runtime that this thread is in, for a timer; panics as [`expect`] does.
+#[track_caller]
+#[inline]
+pub(crate) fn expect_home(what: &str) -> Home {
+    match try_with(|handle| Home::new(&handle.0)) {
+        Some(home) => home,
         None => missing(what),
     }
 }

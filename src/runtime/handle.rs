@@ -21,6 +21,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::Arc;
@@ -133,17 +134,17 @@ pub(crate) fn next_id() -> u64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A task's way back to its runtime: a counted reference, recycled.
+/// A counted reference to a runtime, recycled: the way back of a task, or of a timer.
 ///
-/// A task that ends on a thread which drives its runtime leaves the reference there for the next
-/// task that is spawned on that thread: two locked operations saved a task (`spawn_join`). The
+/// What ends on a thread which drives its runtime leaves the reference there for the next task or
+/// timer made on that thread: two locked operations saved (`spawn_join`, `timeout_ready`). The
 /// thread gives them up when it stops driving ([`Spares`]).
-struct Home(ManuallyDrop<Arc<Shared>>);
+pub(crate) struct Home(ManuallyDrop<Arc<Shared>>);
 
 impl Home {
     /// A reference to `shared`.
     #[inline]
-    fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let spare = SPARES.with(|spares| {
             let mut kept = spares.try_borrow_mut().ok()?;
             if ptr::eq(kept.owner, &**shared) {
@@ -155,6 +156,18 @@ impl Home {
         Self(ManuallyDrop::new(
             spare.unwrap_or_else(|| Arc::clone(shared)),
         ))
+    }
+}
+
+impl UnwindSafe for Home {}
+impl RefUnwindSafe for Home {}
+
+impl Deref for Home {
+    type Target = Shared;
+
+    #[inline]
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -73,8 +73,8 @@ impl Bed {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Empty;
     }
 
-    /// Waits on the condvar: for an unpark or the end of `limit`.
-    pub(crate) fn sleep_on_condvar(&self, limit: Option<Duration>) {
+    /// Waits on the condvar: for an unpark or the end of `limit`. True: it was an unpark.
+    pub(crate) fn sleep_on_condvar(&self, limit: Option<Duration>) -> bool {
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while *state != State::Notified {
@@ -96,7 +96,7 @@ impl Bed {
                 }
             };
         }
-        *state = State::Empty;
+        std::mem::replace(&mut *state, State::Empty) == State::Notified
     }
 
     /// Ends the worker's sleep, now or the next one. Any thread may call this.

@@ -21,6 +21,11 @@
 //! apply first, long before the peer's core is awake. So two workers with one busy connection
 //! settle: one turns the driver, the other watches, and no message wakes anybody else.
 //!
+//! A round must not disturb: a watcher that finds nobody stuck goes back to its condvar, even if the
+//! driver is free at that moment. It would get the next event, its peer the one after, and two
+//! cores would hand one connection to each other at 5 µs a message (`tcp_pp_mt2`). Whoever is awake
+//! comes back to the driver; if it does not, it is stuck, and the next round sees that.
+//!
 //! An idle runtime has no watcher and never wakes. tokio#4730 and #6315 are what happens without.
 //! Read next: `runtime/multi_thread.rs`.
 
@@ -46,15 +51,11 @@ impl Worker<'_> {
             return None;
         }
         self.with_core(|core| {
-            let polls = || {
-                let workers = self.shared.counters.workers.iter();
-                workers
-                    .map(|w| w.polls.load(Ordering::Relaxed))
-                    .collect::<Vec<_>>()
-            };
-            let polls = polls();
-            let active = polls != core.watched || this.idle.sleeping() < count;
-            core.watched = polls;
+            let mut active = this.idle.sleeping() < count;
+            for (seen, worker) in core.watched.iter_mut().zip(&self.shared.counters.workers) {
+                let polls = worker.polls.load(Ordering::Relaxed);
+                active |= std::mem::replace(seen, polls) != polls;
+            }
             core.watcher |= self.take_appointment();
             if !core.watcher {
                 // Also when all others have just gone to sleep: they may be back at once.
@@ -111,23 +112,24 @@ impl Worker<'_> {
 
     /// The watcher takes the LIFO slot of a peer that has been in one poll since it last looked.
     pub(crate) fn take_stuck(&self) -> Option<Runnable> {
-        let workers = &self.shared.counters.workers;
-        let watched = self.with_core(|core| {
-            if core.watcher {
-                core.watched.clone()
-            } else {
-                Vec::new()
-            }
-        })?;
-        watched.iter().enumerate().find_map(|(peer, polls)| {
-            let stuck = peer != self.running.index
-                && workers[peer].running.load(Ordering::Relaxed) != 0
-                && workers[peer].polls.load(Ordering::Relaxed) == *polls;
-            if stuck {
-                self.this.remotes[peer].lifo.take()
-            } else {
-                None
-            }
-        })
+        (0..self.this.remotes.len())
+            .filter(|peer| self.is_stuck(*peer))
+            .find_map(|peer| self.this.remotes[peer].lifo.take())
+    }
+
+    /// True when a peer has been in one poll since this watcher last looked: it may keep the
+    /// driver from being turned.
+    pub(crate) fn sees_stuck(&self) -> bool {
+        (0..self.this.remotes.len()).any(|peer| self.is_stuck(peer))
+    }
+
+    /// True when this worker watches, and `peer` has been in one poll since it last looked.
+    fn is_stuck(&self, peer: usize) -> bool {
+        let worker = &self.shared.counters.workers[peer];
+        peer != self.running.index
+            && worker.running.load(Ordering::Relaxed) != 0
+            && self.with_core(|core| {
+                core.watcher && core.watched[peer] == worker.polls.load(Ordering::Relaxed)
+            }) == Some(true)
     }
 }

@@ -255,11 +255,8 @@ impl Worker<'_> {
             }
         });
         if let Some(rest) = lifo.take() {
-            // Enough from the slot: it takes its place in the queue. When the core is gone, it
-            // goes to the injector.
-            self.running.lifo.set(false);
-            self.shared.scheduler.push(self.shared, rest);
-            self.running.lifo.set(true);
+            // Enough from the slot: it takes its place in the queue.
+            self.push_back(rest, |core| &core.tasks);
         }
         let look = self.with_core(|core| (0..polls).any(|_| core.pace.poll_done()));
         if look == Some(true) {
@@ -333,7 +330,7 @@ impl Worker<'_> {
     fn search_or_sleep(&self) -> Option<Runnable> {
         let (this, index) = (self.this, self.running.index);
         let mut searching = this.idle.start_search();
-        let mut announced = false;
+        let (mut announced, mut on_round) = (false, false);
         loop {
             if searching && let Some(task) = self.steal() {
                 self.stop_search();
@@ -342,7 +339,12 @@ impl Worker<'_> {
                 }
                 return Some(task);
             }
-            let turn = self.shared.driver.try_turn();
+            // A watcher on its round leaves the driver to whoever is awake: that one comes back to it.
+            let turn = if on_round {
+                None
+            } else {
+                self.shared.driver.try_turn()
+            };
             let place = if turn.is_some() {
                 Place::Last
             } else {
@@ -361,7 +363,7 @@ impl Worker<'_> {
                 searching = true;
                 continue;
             }
-            self.sleep(turn);
+            on_round = !self.sleep(turn) && !self.sees_stuck();
             searching = this.idle.rise(index);
             if this.shutdown.load(Ordering::Acquire) {
                 return None;
@@ -384,8 +386,9 @@ impl Worker<'_> {
         self.this.has_work() || self.this.shutdown.load(Ordering::Acquire)
     }
 
-    /// Sleeps, in the driver if it is ours to turn.
-    fn sleep(&self, turn: Option<Turn<'_>>) {
+    /// Sleeps, in the driver if it is ours to turn. False: on the condvar, and only the time limit
+    /// ended it.
+    fn sleep(&self, turn: Option<Turn<'_>>) -> bool {
         let (shared, stats) = (self.shared, self.stats());
         let bed = &self.this.remotes[self.running.index].bed;
         let limit = self.watch_limit();
@@ -396,14 +399,15 @@ impl Worker<'_> {
             .with_core(|core| core.awake_since.elapsed())
             .unwrap_or_default();
         counters::add(&stats.busy_ns, awake.as_nanos() as u64);
-        match turn {
+        let called = match turn {
             Some(mut turn) => {
                 self.running.in_driver.set(true);
                 bed.sleep_in_driver(&shared.driver, &mut turn, limit);
                 self.running.in_driver.set(false);
+                true
             }
             None => bed.sleep_on_condvar(limit),
-        }
+        };
         let now = Instant::now();
         stats
             .seen_ns
@@ -414,6 +418,7 @@ impl Worker<'_> {
             core.pace.waited(now);
         });
         config::call(&shared.config.on_thread_unpark);
+        called
     }
 
     /// Takes work from outside or from a peer.

@@ -53,8 +53,8 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// A core with empty queues.
-    pub(crate) fn new(event_interval: u32, global_queue_interval: u32) -> Self {
+    /// A core with empty queues, one of `workers`.
+    pub(crate) fn new(workers: usize, event_interval: u32, global_queue_interval: u32) -> Self {
         Self {
             tasks: Deque::new_fifo(),
             yielded: Deque::new_fifo(),
@@ -63,7 +63,7 @@ impl Core {
             global_queue_interval,
             pace: Pace::new(event_interval),
             watcher: false,
-            watched: Vec::new(),
+            watched: vec![0; workers],
             awake_since: Instant::now(),
         }
     }
@@ -111,7 +111,7 @@ impl MultiThread {
     /// The shared half of `workers` workers, which have no threads yet.
     pub(crate) fn new(workers: usize, event_interval: u32, global_queue_interval: u32) -> Self {
         let cores: Vec<Core> = (0..workers)
-            .map(|_| Core::new(event_interval, global_queue_interval))
+            .map(|_| Core::new(workers, event_interval, global_queue_interval))
             .collect();
         Self {
             tasks: Sources::new(cores.iter().map(|core| core.tasks.stealer())),

@@ -23,9 +23,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::runtime::context;
 use crate::time::clock::Instant;
-use crate::time::sleep::Alarm;
+use crate::time::sleep::{self, Alarm};
 
 /// How late a tick may be noticed without counting as missed.
 ///
@@ -150,10 +149,8 @@ impl Interval {
         if period.is_zero() {
             panic!("{what}: a period of zero would tick without end; give it a longer one");
         }
-        let handle = context::expect(what);
-        handle.driver().time(what);
-        let now = handle.driver().clock().now();
-        let alarm = Alarm::new(handle, start.unwrap_or(now), now);
+        let (home, now) = sleep::clocked(what);
+        let alarm = Alarm::new(home, start.unwrap_or(now), now);
         Self {
             alarm,
             period,

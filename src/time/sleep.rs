@@ -34,7 +34,7 @@ use std::time::Duration;
 use crate::parts::budget;
 use crate::parts::wait_site::{self, Kind};
 use crate::runtime::context;
-use crate::runtime::handle::Handle;
+use crate::runtime::handle::Home;
 use crate::time::clock::Instant;
 use crate::time::timer::{Inserted, Standing, Timer, TimerKey};
 
@@ -69,10 +69,8 @@ use crate::time::timer::{Inserted, Standing, Timer, TimerKey};
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let handle = context::expect("sleep");
-    handle.driver().time("sleep");
-    let now = handle.driver().clock().now();
-    Sleep::new(handle, now.add_clamped(duration), now, Location::caller())
+    let (home, now) = clocked("sleep");
+    Sleep::new(home, now.add_clamped(duration), now, Location::caller())
 }
 
 /// Waits until `deadline` has come; ready at once if it has.
@@ -101,10 +99,18 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    let handle = context::expect("sleep_until");
-    handle.driver().time("sleep_until");
-    let now = handle.driver().clock().now();
-    Sleep::new(handle, deadline, now, Location::caller())
+    let (home, now) = clocked("sleep_until");
+    Sleep::new(home, deadline, now, Location::caller())
+}
+
+/// The runtime of this thread, which must have timers, and what time it is there.
+#[track_caller]
+#[inline]
+pub(crate) fn clocked(what: &str) -> (Home, Instant) {
+    let home = context::expect_home(what);
+    home.driver.time(what);
+    let now = home.driver.clock().now();
+    (home, now)
 }
 
 pin_project_lite::pin_project! {
@@ -139,13 +145,13 @@ pin_project_lite::pin_project! {
 impl Sleep {
     /// A sleep until `deadline`, made at `location` and at the time `now`.
     pub(crate) fn new(
-        handle: Handle,
+        home: Home,
         deadline: Instant,
         now: Instant,
         location: &'static Location<'static>,
     ) -> Self {
         Self {
-            alarm: Alarm::new(handle, deadline, now),
+            alarm: Alarm::new(home, deadline, now),
             location,
             _pinned: PhantomPinned,
         }
@@ -192,7 +198,7 @@ impl fmt::Debug for Sleep {
 
 /// A deadline and what the wheel knows of it; see the drawing in the file's head.
 pub(crate) struct Alarm {
-    handle: Handle,
+    home: Home,
     deadline: Instant,
     state: State,
 }
@@ -212,9 +218,9 @@ enum State {
 
 impl Alarm {
     /// An alarm for `deadline`, made at the time `now` (edge 1).
-    pub(crate) fn new(handle: Handle, deadline: Instant, now: Instant) -> Self {
+    pub(crate) fn new(home: Home, deadline: Instant, now: Instant) -> Self {
         Self {
-            handle,
+            home,
             deadline,
             state: State::new(deadline, now),
         }
@@ -227,7 +233,7 @@ impl Alarm {
 
     /// What time it is on its runtime's clock.
     pub(crate) fn now(&self) -> Instant {
-        self.handle.driver().clock().now()
+        self.home.driver.clock().now()
     }
 
     /// Ready when the deadline has come (edges 2 and 3); the mark it leaves says `location`.
@@ -266,7 +272,7 @@ impl Alarm {
             Inserted::Armed { key, unpark } => {
                 self.state = State::Armed(key);
                 if unpark {
-                    self.handle.driver().unpark();
+                    self.home.driver.unpark();
                 }
                 false
             }
@@ -286,7 +292,7 @@ impl Alarm {
             Some((key, unpark)) => {
                 self.state = State::Armed(key);
                 if unpark {
-                    self.handle.driver().unpark();
+                    self.home.driver.unpark();
                 }
             }
             None => self.state = State::new(deadline, now),
@@ -305,14 +311,14 @@ impl Alarm {
     /// The timers of its runtime.
     fn timer(&self) -> &Timer {
         // Looked at when it was made, so this panics in a forked child only.
-        self.handle.driver().time("sleep")
+        self.home.driver.time("sleep")
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
         if let State::Armed(key) = self.state
-            && !self.handle.driver().is_copy()
+            && !self.home.driver.is_copy()
         {
             self.timer().cancel(key);
         }

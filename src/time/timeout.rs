@@ -19,10 +19,9 @@ use std::time::Duration;
 
 use crate::parts::budget;
 use crate::parts::wait_site;
-use crate::runtime::context;
 use crate::time::clock::Instant;
 use crate::time::error::Elapsed;
-use crate::time::sleep::Sleep;
+use crate::time::sleep::{self, Sleep};
 
 /// Gives `future` no more than `duration` from now on.
 ///
@@ -56,10 +55,8 @@ use crate::time::sleep::Sleep;
 /// ```
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let handle = context::expect("timeout");
-    handle.driver().time("timeout");
-    let now = handle.driver().clock().now();
-    let sleep = Sleep::new(handle, now.add_clamped(duration), now, Location::caller());
+    let (home, now) = sleep::clocked("timeout");
+    let sleep = Sleep::new(home, now.add_clamped(duration), now, Location::caller());
     Timeout {
         future: future.into_future(),
         sleep,
@@ -97,10 +94,8 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// ```
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    let handle = context::expect("timeout_at");
-    handle.driver().time("timeout_at");
-    let now = handle.driver().clock().now();
-    let sleep = Sleep::new(handle, deadline, now, Location::caller());
+    let (home, now) = sleep::clocked("timeout_at");
+    let sleep = Sleep::new(home, deadline, now, Location::caller());
     Timeout {
         future: future.into_future(),
         sleep,
