@@ -1,7 +1,8 @@
 //! Three kinds of concurrency, each made by hand: an event loop, a thread pool, a process pool.
 //!
-//! The event loop is here; the other two come next. Names and semantics are tokio's, so that a
-//! program written for it runs after `use tokio as rt` becomes `use trefoil as rt`:
+//! The event loop and the thread pool are here; the third comes next. The event loop's names and
+//! semantics are tokio's, so that a program written for it runs after `use tokio as rt` becomes
+//! `use trefoil as rt`; the thread pool's are rayon-core's.
 //!
 //! ```
 //! use trefoil as rt; // or: use tokio as rt;
@@ -31,6 +32,7 @@
 //! | `AsyncRead`, `BufReader`, `copy`, `AsyncFd` | [`io`]: `src/io/` |
 //! | `TcpStream`, `UdpSocket`, `UnixStream` | [`net`]: `src/net/` |
 //! | `ctrl_c`, `signal::unix` | [`signal`]: `src/signal/` |
+//! | `threads::join`, `scope`, `spawn`, `ThreadPool` | [`threads`]: `src/threads/` |
 //! | `select!`, `join!`, `pin!`, `#[main]`, `#[test]` | [`macros`]: `src/macros/`, `macros/` |
 //!
 //! To read it: `src/parts/parker.rs` and `src/parts/block_on.rs` are the smallest executor; then
@@ -48,6 +50,7 @@ pub mod runtime;
 pub mod signal;
 pub mod sync;
 pub mod task;
+pub mod threads;
 pub mod time;
 
 mod parts;

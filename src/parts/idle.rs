@@ -46,8 +46,15 @@ use crate::parts::pad::CachePadded;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicU64, Ordering, fence};
 
+/// Workers that the word of counts has room for.
+pub(crate) const MOST_WORKERS: usize = u16::MAX as usize;
+
 /// One sleeper more, in the word of counts.
 const SLEEPER: u64 = 1 << 32;
+
+/// One worker more whose thread has not begun. It counts as idle ([`Idle::idlers`]), but nobody
+/// relies on it: it looks at every source when it begins.
+const NEWBORN: u64 = 1 << 16;
 
 /// One searcher more.
 const SEARCHER: u64 = 1;
@@ -58,7 +65,11 @@ struct Counts(u64);
 
 impl Counts {
     fn searchers(self) -> u32 {
-        self.0 as u32
+        u32::from(self.0 as u16)
+    }
+
+    fn newborn(self) -> u32 {
+        u32::from((self.0 >> 16) as u16)
     }
 
     fn sleepers(self) -> u32 {
@@ -78,7 +89,7 @@ pub(crate) enum Place {
 /// Who sleeps and who searches.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// Sleepers in the upper half, searchers in the lower. Read by every push; written by
+    /// Sleepers in the upper half; newborn and searchers, 16 bits each, in the lower. Read by every push; written by
     /// read-modify-writes only, the sleepers' half under `sleepers`.
     counts: CachePadded<AtomicU64>,
     /// The sleepers' numbers, the next one to be woken last. Guards that, and the decision whom
@@ -90,11 +101,28 @@ pub(crate) struct Idle {
 impl Idle {
     /// For workers 0 to `workers` - 1, all of them running.
     pub(crate) fn new(workers: usize) -> Self {
+        assert!(
+            workers <= MOST_WORKERS,
+            "idle: more workers than are counted"
+        );
         Self {
             counts: CachePadded::new(AtomicU64::new(0)),
             sleepers: Mutex::new(Vec::with_capacity(workers)),
             workers: workers as u32,
         }
+    }
+
+    /// For workers whose threads have not begun: each is a newborn until [`begin`](Self::begin).
+    pub(crate) fn newborn(workers: usize) -> Self {
+        let this = Self::new(workers);
+        this.counts
+            .fetch_add(workers as u64 * NEWBORN, Ordering::Relaxed);
+        this
+    }
+
+    /// A worker's thread has begun, or never will: it runs now, as far as this file goes.
+    pub(crate) fn begin(&self) {
+        self.counts.fetch_sub(NEWBORN, Ordering::Relaxed);
     }
 
     /// After work was published: the worker to unpark for it, if one should be (edge 4).
@@ -212,6 +240,13 @@ impl Idle {
     pub(crate) fn wants_work(&self) -> bool {
         let counts = Counts(self.counts.load(Ordering::Relaxed));
         counts.searchers() == 0 && counts.sleepers() > 0
+    }
+
+    /// Workers that search, sleep or are yet to begin: how many could take work. A guess that may be stale.
+    #[inline]
+    pub(crate) fn idlers(&self) -> usize {
+        let counts = Counts(self.counts.load(Ordering::Relaxed));
+        counts.searchers() as usize + counts.newborn() as usize + counts.sleepers() as usize
     }
 
     /// Workers that sleep now.

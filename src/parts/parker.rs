@@ -10,11 +10,15 @@
 //! One token, not a count: two `unpark`s before a `park` wake it once.
 //! The state is under a mutex, so there is no gap between "look" and "sleep" in which a token
 //! could be missed: `unpark` either comes before the look, or finds the sleeper waiting.
+//! Before it sleeps, `park` runs the thread's *before-blocking hook*: a worker of the thread pool
+//! puts one there that makes its private work visible to others. So whatever blocks by a parker
+//! need not know that there are pools.
 //! Why not `std::thread::park`: its token is shared with user code, which may eat ours.
 //! Read next: `parts/block_on.rs`.
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::sync::PoisonError;
 
 use crate::shim::{Condvar, Mutex};
@@ -28,6 +32,16 @@ enum State {
     Parked,
     /// A token waits for the next `park`.
     Notified,
+}
+
+thread_local! {
+    /// What this thread does before it blocks; see the head.
+    static BEFORE_BLOCKING: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+/// Sets what this thread does before it blocks, and gives what was set before.
+pub(crate) fn set_before_blocking(hook: Option<fn()>) -> Option<fn()> {
+    BEFORE_BLOCKING.with(|cell| cell.replace(hook))
 }
 
 /// One thread's bed.
@@ -50,6 +64,9 @@ impl Parker {
 
     /// Waits for a token and takes it. Only the owning thread calls this.
     pub(crate) fn park(&self) {
+        if let Some(hook) = BEFORE_BLOCKING.with(Cell::get) {
+            hook();
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while *state != State::Notified {
             *state = State::Parked;

@@ -48,6 +48,9 @@ impl<T> Sources<T> {
 
     /// The oldest item from outside, and only that one.
     pub(crate) fn take_one_injected(&self) -> Option<T> {
+        if self.injector.is_empty() {
+            return None;
+        }
         insist(|| self.injector.steal())
     }
 
@@ -59,6 +62,27 @@ impl<T> Sources<T> {
             .map(|i| (start + i) % count)
             .filter(|victim| *victim != me)
             .find_map(|victim| insist(|| self.stealers[victim].steal_batch_and_pop(own)))
+    }
+
+    /// The oldest item of a peer of worker `me`, and only that one: of work that splits itself
+    /// the oldest item is half of it all.
+    pub(crate) fn steal_one(&self, me: usize, rng: &mut Rng) -> Option<T> {
+        let count = self.stealers.len();
+        if count == 1 {
+            return None;
+        }
+        let start = rng.below(count as u32) as usize;
+        (0..count)
+            .map(|i| {
+                let victim = start + i;
+                if victim < count {
+                    victim
+                } else {
+                    victim - count
+                }
+            })
+            .filter(|victim| *victim != me)
+            .find_map(|victim| insist(|| self.stealers[victim].steal()))
     }
 
     /// True when there is something to take, anywhere.

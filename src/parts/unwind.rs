@@ -61,3 +61,25 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     catch_unwind(AssertUnwindSafe(f))
 }
+
+/// Ends the process if a panic passes by: for places where a stack is lent to other threads, so
+/// that unwinding it would leave them with nothing.
+#[derive(Debug)]
+pub(crate) struct AbortOnUnwind(
+    /// What the message says was running.
+    pub(crate) &'static str,
+);
+
+impl AbortOnUnwind {
+    /// No panic came.
+    pub(crate) fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("trefoil: a panic in {}; aborting", self.0);
+        std::process::abort();
+    }
+}

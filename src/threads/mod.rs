@@ -1,0 +1,59 @@
+//! A work-stealing thread pool for computations: `join`, `scope`, `spawn`, `install`.
+//!
+//! Names and semantics are rayon-core 1.13's. It knows nothing of the event loop.
+//!
+//! ```
+//! use trefoil::threads;
+//!
+//! fn fib(n: u64) -> u64 {
+//!     if n < 2 {
+//!         return n;
+//!     }
+//!     let (a, b) = threads::join(|| fib(n - 1), || fib(n - 2));
+//!     a + b
+//! }
+//! assert_eq!(fib(20), 6765);
+//! ```
+//!
+//! In reading order: `latch`, `job` and `ring` (the small machines); `registry` and `worker` (a
+//! pool's shared part, and the loop over it) with `spin` and `counters`; `visit` (how a thread
+//! outside waits); `join`; `global`, `start`, `builder` and `pool` (how a pool comes to be); `spawn`
+//! with `fifo`, `scope` and `scope_fifo`, `broadcast`; `current`, `yielding` and `metrics`.
+
+mod broadcast;
+mod build_error;
+mod builder;
+mod counters;
+mod current;
+mod fifo;
+mod global;
+mod job;
+mod join;
+mod latch;
+mod metrics;
+mod pool;
+mod registry;
+mod ring;
+mod scope;
+mod scope_fifo;
+mod spawn;
+mod spin;
+mod start;
+mod visit;
+mod worker;
+mod yielding;
+
+pub use broadcast::{BroadcastContext, broadcast, spawn_broadcast};
+pub use build_error::ThreadPoolBuildError;
+pub use builder::ThreadPoolBuilder;
+pub use current::{current_num_threads, current_thread_has_pending_tasks, current_thread_index};
+pub use join::{FnContext, join, join_context};
+pub use metrics::ThreadPoolMetrics;
+pub use pool::ThreadPool;
+pub use scope::{Scope, in_place_scope, scope};
+pub use scope_fifo::{ScopeFifo, in_place_scope_fifo, scope_fifo};
+pub use spawn::{spawn, spawn_fifo};
+#[doc(hidden)]
+pub use start::{CustomSpawn, DefaultSpawn};
+pub use start::{ThreadBuilder, max_num_threads};
+pub use yielding::{Yield, yield_local, yield_now};
