@@ -370,7 +370,7 @@ fn the_current_thread_becomes_index_zero() {
             pool.scope(|scope| {
                 for n in 0..10 {
                     let sum = &sum;
-                    scope.spawn(move |_| raise(&sum, n));
+                    scope.spawn(move |_| raise(sum, n));
                 }
             });
             assert_eq!(sum.into_inner(), 45);
@@ -451,7 +451,7 @@ fn every_free_function_finds_the_global_pool() {
         assert_eq!(seen.iter().sum::<usize>(), 1);
         assert_eq!(pool::broadcast(|context| context.num_threads()), [2, 2]);
         assert_eq!(pool::scope(|_| pool::current_num_threads()), 2);
-        assert_eq!(pool::join(|| pool::current_num_threads(), || ()).0, 2);
+        assert_eq!(pool::join(pool::current_num_threads, || ()).0, 2);
     }
 }
 

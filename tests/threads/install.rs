@@ -198,8 +198,8 @@ fn a_broadcast_reaches_threads_that_sleep_or_are_about_to() {
 fn the_runs_of_a_broadcast_may_wait_for_each_other() {
     on_each_pool(200, |pool| {
         let all = Barrier::new(pool.current_num_threads());
-        pool.broadcast(|_| drop(all.wait()));
-        pool.install(|| pool::broadcast(|_| drop(all.wait())));
+        pool.broadcast(|_| _ = all.wait());
+        pool.install(|| pool::broadcast(|_| _ = all.wait()));
     });
 }
 

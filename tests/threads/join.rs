@@ -260,7 +260,7 @@ fn a_scope_inside_a_half_ends_before_the_half() {
             pool::scope(|scope| {
                 for n in 0..upto {
                     let sum = &sum;
-                    scope.spawn(move |_| raise(&sum, n));
+                    scope.spawn(move |_| raise(sum, n));
                 }
             });
             sum.into_inner()

@@ -100,7 +100,7 @@ fn a_stolen_right_half_may_panic_and_both_may() {
             both.wait();
             throw(2)
         };
-        let what = caught(|| pool.join(|| drop(both.wait()), right));
+        let what = caught(|| pool.join(|| _ = both.wait(), right));
         assert_eq!(what, 2);
         let left = || {
             both.wait();

@@ -111,7 +111,7 @@ fn tasks_of_a_scope_may_wait_for_each_other() {
         let all = Barrier::new(threads);
         pool.scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|_| drop(all.wait()));
+                scope.spawn(|_| _ = all.wait());
             }
         });
     });
