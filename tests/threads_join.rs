@@ -12,3 +12,9 @@ mod on_rayon_core {
     include!("threads/pools.rs");
     include!("threads/join.rs");
 }
+
+mod on_trefoil {
+    use trefoil::threads as pool;
+    include!("threads/pools.rs");
+    include!("threads/join.rs");
+}

@@ -8,6 +8,11 @@ mod on_rayon_core {
     include!("threads/order.rs");
 }
 
+mod on_trefoil {
+    use trefoil::threads as pool;
+    include!("threads/order.rs");
+}
+
 /// Marsaglia's xorshift64.
 struct Rng(u64);
 
@@ -72,11 +77,11 @@ fn program(rng: &mut Rng, size: u32, next: &mut u32) -> Vec<Step> {
 }
 
 #[test]
-fn random_programs_run_in_a_defined_order() {
+fn random_programs_run_in_the_same_order_here_and_there() {
     let mut rng = Rng(88_172_645_463_325_252);
     for size in (1..60).cycle().take(1000) {
         let program = program(&mut rng, size, &mut 0);
-        let once = on_rayon_core::run(&program);
-        assert_eq!(once, on_rayon_core::run(&program), "{program:#?}");
+        let (theirs, ours) = (on_rayon_core::run(&program), on_trefoil::run(&program));
+        assert_eq!(ours, theirs, "trefoil (left) differs: {program:#?}");
     }
 }

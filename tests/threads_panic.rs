@@ -10,3 +10,9 @@ mod on_rayon_core {
     include!("threads/pools.rs");
     include!("threads/panic.rs");
 }
+
+mod on_trefoil {
+    use trefoil::threads as pool;
+    include!("threads/pools.rs");
+    include!("threads/panic.rs");
+}

@@ -11,3 +11,9 @@ mod on_rayon_core {
     include!("threads/pools.rs");
     include!("threads/scope.rs");
 }
+
+mod on_trefoil {
+    use trefoil::threads as pool;
+    include!("threads/pools.rs");
+    include!("threads/scope.rs");
+}

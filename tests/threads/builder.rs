@@ -4,17 +4,6 @@ use pool::{ThreadPoolBuildError, ThreadPoolBuilder};
 use std::error::Error;
 use std::sync::Mutex;
 
-/// Runs the calling test again in a child, with variables; `true` in the child.
-macro_rules! alone {
-    ($name:literal $(, $variable:expr)*) => {{
-        let child = in_child();
-        if !child {
-            passes_again(concat!(module_path!(), "::", $name), &[$($variable),*]);
-        }
-        child
-    }};
-}
-
 // ---- numbers ----
 
 #[test]
@@ -470,39 +459,4 @@ fn the_current_thread_may_be_part_of_the_global_pool() {
 #[test]
 fn a_build_error_is_an_error_for_every_thread() {
     static_assertions::assert_impl_all!(ThreadPoolBuildError: Error, Send, Sync);
-}
-
-// ---- deprecated ----
-
-#[test]
-#[allow(deprecated)]
-fn the_old_names_still_work() {
-    if alone!("the_old_names_still_work") {
-        let configuration = pool::Configuration::new()
-            .num_threads(2)
-            .thread_name(|index| format!("old {index}"))
-            .panic_handler(|_| ())
-            .stack_size(1 << 20)
-            .breadth_first()
-            .start_handler(|_| ())
-            .exit_handler(|_| ());
-        assert!(format!("{configuration:?}").contains("num_threads: 2"));
-        let pool = ThreadPool::new(configuration)
-            .map_err(|error| error.to_string())
-            .unwrap();
-        assert_eq!(pool.current_num_threads(), 2);
-        drop(pool);
-        let pool = pool::Configuration::new().num_threads(3).build();
-        assert_eq!(
-            pool.map_err(|error| error.to_string())
-                .unwrap()
-                .current_num_threads(),
-            3
-        );
-        let first = pool::initialize(pool::Configuration::new().num_threads(4));
-        assert!(first.is_ok());
-        assert_eq!(pool::current_num_threads(), 4);
-        assert!(pool::initialize(pool::Configuration::new()).is_err());
-        let _ = ThreadPoolBuilder::new().breadth_first();
-    }
 }
