@@ -201,9 +201,9 @@ impl Settings {
 }
 
 /// Gives up the first hold on a pool, unless it went to a handle.
-struct Letting(Arc<Registry>);
+struct Letting<'a>(&'a Registry);
 
-impl Drop for Letting {
+impl Drop for Letting<'_> {
     fn drop(&mut self) {
         self.0.release();
     }
@@ -221,7 +221,7 @@ pub(crate) fn start(
     let handlers = mem::take(&mut settings.handlers);
     let registry = Arc::new(Registry::new(&deques, handlers));
     // Also if the name or the spawn handler panics.
-    let letting = Letting(Arc::clone(&registry));
+    let letting = Letting(&registry);
     let mut own = None;
     for (index, deque) in deques.into_iter().enumerate() {
         if index == 0 && settings.use_current_thread {
