@@ -17,12 +17,13 @@
 //!
 //! In reading order: `latch`, `job` and `ring` (the small machines); `registry` and `worker` (a
 //! pool's shared part, and the loop over it) with `spin` and `counters`; `visit` (how a thread
-//! outside waits); `join`; `global`, `start`, `builder` and `pool` (how a pool comes to be); `spawn`
+//! outside waits); `join`; `global`, `start`, `builder`, `configuration` and `pool` (how a pool comes to be); `spawn`
 //! with `fifo`, `scope` and `scope_fifo`, `broadcast`; `current`, `yielding` and `metrics`.
 
 mod broadcast;
 mod build_error;
 mod builder;
+mod configuration;
 mod counters;
 mod current;
 mod fifo;
@@ -46,6 +47,8 @@ mod yielding;
 pub use broadcast::{BroadcastContext, broadcast, spawn_broadcast};
 pub use build_error::ThreadPoolBuildError;
 pub use builder::ThreadPoolBuilder;
+#[allow(deprecated, reason = "old names")]
+pub use configuration::{Configuration, initialize};
 pub use current::{current_num_threads, current_thread_has_pending_tasks, current_thread_index};
 pub use join::{FnContext, join, join_context};
 pub use metrics::ThreadPoolMetrics;
