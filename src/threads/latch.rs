@@ -126,3 +126,95 @@ impl CountLatch {
         &self.latch
     }
 }
+
+/// Caught mutations: `announce` that parks although it is set (deadlock), a `set` that never
+/// unparks (deadlock), `set` or `is_set` without its order (the result is not seen), a count taken
+/// off without an order (another job's result is not seen).
+#[cfg(all(test, trefoil_loom))]
+mod models {
+    use super::*;
+    use crate::parts::parker::Parker;
+    use crate::shim::Arc;
+
+    /// Jobs' results, written and read relaxed: only the latch orders them.
+    struct Work {
+        latch: CountLatch,
+        results: [AtomicU32; 2],
+        bed: Parker,
+    }
+
+    impl Work {
+        fn of(count: usize) -> Arc<Self> {
+            Arc::new(Self {
+                latch: CountLatch::new(count),
+                results: [AtomicU32::new(0), AtomicU32::new(0)],
+                bed: Parker::new(),
+            })
+        }
+
+        /// One job: its result, then the latch, then the unpark that may be owed.
+        fn job(&self, number: usize) {
+            self.results[number].store(1, Relaxed);
+            if self.latch.done(1, || ()).is_some() {
+                self.bed.unpark();
+            }
+        }
+
+        /// The waiter, as a worker waits: announce, park, retract, look.
+        fn wait(&self) {
+            let latch = self.latch.latch();
+            while !latch.is_set() {
+                if latch.announce() {
+                    self.bed.park();
+                    latch.retract();
+                }
+            }
+        }
+    }
+
+    /// Liveness: the waiter is unparked whenever the job ends. Safety: it sees the result.
+    #[test]
+    fn a_waiter_is_told_and_sees_the_result() {
+        loom::model(|| {
+            let work = Work::of(1);
+            let other = work.clone();
+            let thief = loom::thread::spawn(move || other.job(0));
+            work.wait();
+            assert_eq!(work.results[0].load(Relaxed), 1);
+            thief.join().unwrap();
+        });
+    }
+
+    /// The last of two sets the latch, once, and hands on what the other one did.
+    #[test]
+    fn the_last_of_two_sets_the_latch() {
+        loom::model(|| {
+            let work = Work::of(2);
+            let jobs = [0, 1].map(|number| {
+                let work = work.clone();
+                loom::thread::spawn(move || work.job(number))
+            });
+            work.wait();
+            assert_eq!(work.results.each_ref().map(|r| r.load(Relaxed)), [1, 1]);
+            for job in jobs {
+                job.join().unwrap();
+            }
+        });
+    }
+
+    /// A worker that finds a job between announcing and parking takes its announcement back.
+    #[test]
+    fn a_retracted_announcement_does_not_lose_the_end() {
+        loom::model(|| {
+            let work = Work::of(1);
+            let other = work.clone();
+            let thief = loom::thread::spawn(move || other.job(0));
+            if work.latch.latch().announce() {
+                work.latch.latch().retract();
+            }
+            work.wait();
+            assert_eq!(work.results[0].load(Relaxed), 1);
+            thief.join().unwrap();
+        });
+    }
+}

@@ -17,8 +17,9 @@
 //!
 //! In reading order: `latch`, `job` and `ring` (the small machines); `registry` and `worker` (a
 //! pool's shared part, and the loop over it) with `spin` and `counters`; `visit` (how a thread
-//! outside waits); `join`; `global`, `start`, `builder`, `configuration` and `pool` (how a pool comes to be); `spawn`
-//! with `fifo`, `scope` and `scope_fifo`, `broadcast`; `current`, `yielding` and `metrics`.
+//! outside waits); `join`; `global`, `start`, `builder`, `configuration` and `pool` (how a pool
+//! comes to be); `spawn` with `fifo`, `scope` and `scope_fifo`, `broadcast`; `current`, `yielding`
+//! and `metrics`.
 
 mod broadcast;
 mod build_error;
