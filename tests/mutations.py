@@ -84,6 +84,19 @@ MUTATIONS = [
     ("a wait site written without its odd number",
      "task/wait_slot.rs", "                .store((sequence + 1) & SEQUENCE, Ordering::Relaxed);",
      "                .store(sequence & SEQUENCE, Ordering::Relaxed);", "task::wait_slot::models"),
+    ("a latch that is announced although it is set",
+     "threads/latch.rs", "Err(now) => now == WAITING,", "Err(_) => true,", "threads::latch"),
+    ("a latch that asks for no sleeper",
+     "threads/latch.rs", "(before == WAITING).then_some(sleeper)",
+     "(before == WAITING && false).then_some(sleeper)", "threads::latch"),
+    ("a latch that does not publish the result",
+     "threads/latch.rs", "compare_exchange(OPEN, SET, Release, Relaxed)",
+     "compare_exchange(OPEN, SET, Relaxed, Relaxed)", "threads::latch"),
+    ("a latch that is read without an order",
+     "threads/latch.rs", "self.0.load(Acquire) == SET", "self.0.load(Relaxed) == SET", "threads::latch"),
+    ("a count that does not pass on what the others did",
+     "threads/latch.rs", "self.count.fetch_sub(less, AcqRel)",
+     "self.count.fetch_sub(less, Relaxed)", "threads::latch"),
 ]
 
 
