@@ -63,7 +63,7 @@ fn every_form_of_a_handler_is_understood() {
                 _ = ready(()), if which == 1 => { 1 },
                 _ = ready(()), if which == 2 => 2,
                 _ = ready(()), if which == 3 => match which { 3 => 3, _ => unreachable!() },
-                3.. = ready(which) => if which == 4 { 4 } else { 5 },
+                4.. = ready(which) => if which == 4 { 4 } else { 5 },
                 else => 100,
             }
         });
