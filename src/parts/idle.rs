@@ -89,8 +89,8 @@ pub(crate) enum Place {
 /// Who sleeps and who searches.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// Sleepers in the upper half; newborn and searchers, 16 bits each, in the lower. Read by every push; written by
-    /// read-modify-writes only, the sleepers' half under `sleepers`.
+    /// Sleepers in the upper half; newborn and searchers, 16 bits each, in the lower. Read by
+    /// every push; written by read-modify-writes only, the sleepers' half under `sleepers`.
     counts: CachePadded<AtomicU64>,
     /// The sleepers' numbers, the next one to be woken last. Guards that, and the decision whom
     /// to wake.
@@ -242,7 +242,8 @@ impl Idle {
         counts.searchers() == 0 && counts.sleepers() > 0
     }
 
-    /// Workers that search, sleep or are yet to begin: how many could take work. A guess that may be stale.
+    /// Workers that search, sleep or are yet to begin: how many could take work. A guess that may
+    /// be stale.
     #[inline]
     pub(crate) fn idlers(&self) -> usize {
         let counts = Counts(self.counts.load(Ordering::Relaxed));

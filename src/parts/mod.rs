@@ -4,11 +4,12 @@
 //! instead of pointers); `wakers` and `budget` (how to wake, and when to step back); `steal`,
 //! `idle` and `lifo_slot` (work stealing); `outcome` (one value from one thread to another);
 //! `blocks` (memory without malloc); `names`, `wait_site` and `lanes` (for `dump`); and `pad`,
-//! `rng`, `scoped`, `unwind`.
+//! `counter`, `rng`, `scoped`, `unwind`.
 
 pub(crate) mod block_on;
 pub(crate) mod blocks;
 pub(crate) mod budget;
+pub(crate) mod counter;
 pub(crate) mod idle;
 pub(crate) mod lanes;
 pub(crate) mod lifo_slot;

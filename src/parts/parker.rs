@@ -10,7 +10,7 @@
 //! One token, not a count: two `unpark`s before a `park` wake it once.
 //! The state is under a mutex, so there is no gap between "look" and "sleep" in which a token
 //! could be missed: `unpark` either comes before the look, or finds the sleeper waiting.
-//! Before it sleeps, `park` runs the thread's *before-blocking hook*: a worker of the thread pool
+//! First of all `park` runs the thread's *before-blocking hook*: a worker of the thread pool
 //! puts one there that makes its private work visible to others. So whatever blocks by a parker
 //! need not know that there are pools.
 //! Why not `std::thread::park`: its token is shared with user code, which may eat ours.

@@ -56,33 +56,25 @@ impl<T> Sources<T> {
 
     /// An item of a peer of worker `me`; takes half of the peer's others along into `own`.
     pub(crate) fn steal(&self, me: usize, own: &Worker<T>, rng: &mut Rng) -> Option<T> {
-        let count = self.stealers.len();
-        let start = rng.below(count as u32) as usize;
-        (0..count)
-            .map(|i| (start + i) % count)
-            .filter(|victim| *victim != me)
-            .find_map(|victim| insist(|| self.stealers[victim].steal_batch_and_pop(own)))
+        self.victims(me, rng)
+            .find_map(|victim| insist(|| victim.steal_batch_and_pop(own)))
     }
 
     /// The oldest item of a peer of worker `me`, and only that one: of work that splits itself
     /// the oldest item is half of it all.
     pub(crate) fn steal_one(&self, me: usize, rng: &mut Rng) -> Option<T> {
+        self.victims(me, rng)
+            .find_map(|victim| insist(|| victim.steal()))
+    }
+
+    /// The peers of worker `me`, once round, from a random one on.
+    fn victims(&self, me: usize, rng: &mut Rng) -> impl Iterator<Item = &Stealer<T>> {
         let count = self.stealers.len();
-        if count == 1 {
-            return None;
-        }
         let start = rng.below(count as u32) as usize;
-        (0..count)
-            .map(|i| {
-                let victim = start + i;
-                if victim < count {
-                    victim
-                } else {
-                    victim - count
-                }
-            })
-            .filter(|victim| *victim != me)
-            .find_map(|victim| insist(|| self.stealers[victim].steal()))
+        (start..count)
+            .chain(0..start)
+            .filter(move |victim| *victim != me)
+            .map(|victim| &self.stealers[victim])
     }
 
     /// True when there is something to take, anywhere.

@@ -1,7 +1,7 @@
 //! What a worker tells about itself while it runs: counters that anybody may read.
 //!
-//! Each is written by its worker alone, with a plain load and store (0.3 ns; an atomic addition
-//! costs 5.4), and read relaxed by whoever asks: a look, not a protocol.
+//! Each is written by its worker alone (`parts/counter.rs`, or a plain store) and read relaxed by
+//! whoever asks: a look, not a protocol.
 //! Read next: `runtime/metrics.rs` and `runtime/dump.rs`, which read them.
 
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::parts::counter::Counter;
 use crate::parts::pad::CachePadded;
 
 /// One worker's counters.
@@ -19,26 +20,17 @@ pub(crate) struct WorkerCounters {
     /// The id of the task being polled, 0 for none.
     pub(crate) running: AtomicU64,
     /// Tasks polled.
-    pub(crate) polls: AtomicU64,
+    pub(crate) polls: Counter,
     /// Tasks taken from peers' queues (batches count once).
-    pub(crate) steals: AtomicU64,
+    pub(crate) steals: Counter,
     /// Times the worker went to wait.
-    pub(crate) parks: AtomicU64,
+    pub(crate) parks: Counter,
     /// Times it went to wait, plus times it came back: odd while it waits.
-    pub(crate) parks_unparks: AtomicU64,
+    pub(crate) parks_unparks: Counter,
     /// Nanoseconds not spent waiting.
-    pub(crate) busy_ns: AtomicU64,
+    pub(crate) busy_ns: Counter,
     /// Nanoseconds from the runtime's start to the last turn of the driver, or wait.
     pub(crate) seen_ns: AtomicU64,
-}
-
-/// Adds to a counter that only this thread writes.
-#[inline]
-pub(crate) fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(amount),
-        Ordering::Relaxed,
-    );
 }
 
 impl WorkerCounters {
@@ -46,7 +38,7 @@ impl WorkerCounters {
     #[inline]
     pub(crate) fn start_poll(&self, id: u64) {
         self.running.store(id, Ordering::Relaxed);
-        add(&self.polls, 1);
+        self.polls.bump();
     }
 
     /// The poll is over.

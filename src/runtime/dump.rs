@@ -136,7 +136,7 @@ impl Shared {
         WorkerReport {
             tid: counters.tid.load(Ordering::Relaxed),
             running: Some(counters.running.load(Ordering::Relaxed)).filter(|id| *id != 0),
-            parked: counters.parks_unparks.load(Ordering::Relaxed) % 2 == 1,
+            parked: counters.parks_unparks.get() % 2 == 1,
             since: now
                 .saturating_duration_since(self.counters.start)
                 .saturating_sub(seen),

@@ -33,7 +33,7 @@ use futures_task::waker_ref;
 use crate::parts::budget;
 use crate::parts::wait_site;
 use crate::runtime::config;
-use crate::runtime::counters::{self, WorkerCounters};
+use crate::runtime::counters::WorkerCounters;
 use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::queues::{Core, CurrentThread, RootWaker, Running};
 use crate::task::header::{AfterRun, Runnable};
@@ -62,7 +62,7 @@ pub(crate) fn drive<F: Future>(
         // Acquire: pairs with the swap in `RootWaker::wake_by_ref`.
         if !std::mem::take(&mut tasks_first) && root_waker.woken.swap(false, Ordering::AcqRel) {
             if let Poll::Ready(output) = budget::refilled(|| root.as_mut().poll(&mut cx)) {
-                counters::add(&stats.busy_ns, busy_since.elapsed().as_nanos() as u64);
+                stats.busy_ns.add(busy_since.elapsed().as_nanos() as u64);
                 return output;
             }
             // The root is no task: its mark is not to be taken for that of the next one.
@@ -94,7 +94,7 @@ pub(crate) fn drive<F: Future>(
             }
             continue;
         }
-        counters::add(&stats.busy_ns, busy_since.elapsed().as_nanos() as u64);
+        stats.busy_ns.add(busy_since.elapsed().as_nanos() as u64);
         wait(this, shared, stats);
         busy_since = Instant::now();
         stats
@@ -200,12 +200,12 @@ fn look(running: &Running, shared: &Shared, stats: &WorkerCounters) {
 /// Waits in the driver; `asleep` is set already.
 fn wait(this: &CurrentThread, shared: &Shared, stats: &WorkerCounters) {
     config::call(&shared.config.on_thread_park);
-    counters::add(&stats.parks, 1);
-    counters::add(&stats.parks_unparks, 1);
+    stats.parks.bump();
+    stats.parks_unparks.bump();
     if let Some(mut turn) = shared.driver.try_turn() {
         shared.driver.wait(&mut turn, None);
     }
-    counters::add(&stats.parks_unparks, 1);
+    stats.parks_unparks.bump();
     this.injected
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::runtime::context;
@@ -118,7 +117,7 @@ impl RuntimeMetrics {
     #[track_caller]
     #[must_use]
     pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
-        Duration::from_nanos(self.worker(worker).busy_ns.load(Ordering::Relaxed))
+        Duration::from_nanos(self.worker(worker).busy_ns.get())
     }
 
     /// How often `worker` went to wait.
@@ -129,7 +128,7 @@ impl RuntimeMetrics {
     #[track_caller]
     #[must_use]
     pub fn worker_park_count(&self, worker: usize) -> u64 {
-        self.worker(worker).parks.load(Ordering::Relaxed)
+        self.worker(worker).parks.get()
     }
 
     /// How often `worker` went to wait, plus how often it came back: odd while it waits.
@@ -140,7 +139,7 @@ impl RuntimeMetrics {
     #[track_caller]
     #[must_use]
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
-        self.worker(worker).parks_unparks.load(Ordering::Relaxed)
+        self.worker(worker).parks_unparks.get()
     }
 
     /// Tasks that `worker` polled.
@@ -151,7 +150,7 @@ impl RuntimeMetrics {
     #[track_caller]
     #[must_use]
     pub fn worker_poll_count(&self, worker: usize) -> u64 {
-        self.worker(worker).polls.load(Ordering::Relaxed)
+        self.worker(worker).polls.get()
     }
 
     /// How often `worker` found work in a peer's queue or in the injector when its own was empty.
@@ -162,7 +161,7 @@ impl RuntimeMetrics {
     #[track_caller]
     #[must_use]
     pub fn worker_steal_operations(&self, worker: usize) -> u64 {
-        self.worker(worker).steals.load(Ordering::Relaxed)
+        self.worker(worker).steals.get()
     }
 }
 

@@ -53,7 +53,7 @@ impl Worker<'_> {
         self.with_core(|core| {
             let mut active = this.idle.sleeping() < count;
             for (seen, worker) in core.watched.iter_mut().zip(&self.shared.counters.workers) {
-                let polls = worker.polls.load(Ordering::Relaxed);
+                let polls = worker.polls.get();
                 active |= std::mem::replace(seen, polls) != polls;
             }
             core.watcher |= self.take_appointment();
@@ -128,8 +128,7 @@ impl Worker<'_> {
         let worker = &self.shared.counters.workers[peer];
         peer != self.running.index
             && worker.running.load(Ordering::Relaxed) != 0
-            && self.with_core(|core| {
-                core.watcher && core.watched[peer] == worker.polls.load(Ordering::Relaxed)
-            }) == Some(true)
+            && self.with_core(|core| core.watcher && core.watched[peer] == worker.polls.get())
+                == Some(true)
     }
 }

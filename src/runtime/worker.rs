@@ -35,7 +35,7 @@ use crate::parts::scoped::Scoped;
 use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::context;
-use crate::runtime::counters::{self, WorkerCounters};
+use crate::runtime::counters::WorkerCounters;
 use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::workers::{self, Core, MultiThread};
 use crate::shim::deque::Worker as Deque;
@@ -393,12 +393,12 @@ impl Worker<'_> {
         let bed = &self.this.remotes[self.running.index].bed;
         let limit = self.watch_limit();
         config::call(&shared.config.on_thread_park);
-        counters::add(&stats.parks, 1);
-        counters::add(&stats.parks_unparks, 1);
+        stats.parks.bump();
+        stats.parks_unparks.bump();
         let awake = self
             .with_core(|core| core.awake_since.elapsed())
             .unwrap_or_default();
-        counters::add(&stats.busy_ns, awake.as_nanos() as u64);
+        stats.busy_ns.add(awake.as_nanos() as u64);
         let called = match turn {
             Some(mut turn) => {
                 self.running.in_driver.set(true);
@@ -412,7 +412,7 @@ impl Worker<'_> {
         stats
             .seen_ns
             .store(shared.counters.since_start(now), Ordering::Relaxed);
-        counters::add(&stats.parks_unparks, 1);
+        stats.parks_unparks.bump();
         self.with_core(|core| {
             core.awake_since = now;
             core.pace.waited(now);
@@ -436,7 +436,7 @@ impl Worker<'_> {
                 .take_injected(tasks)
                 .or_else(|| self.this.tasks.steal(index, tasks, rng))
                 .or_else(|| self.this.yielded.steal(index, yielded, rng))
-                .inspect(|_| counters::add(&self.stats().steals, 1))
+                .inspect(|_| self.stats().steals.bump())
         })?
     }
 

@@ -1,36 +1,11 @@
 //! What a worker counts: written by the worker only, read by anybody.
 //!
-//! A plain load and a plain store, not a locked addition: nobody else writes. They are always on;
-//! none is on the path of a join whose half stays private.
+//! The counters are always on; none is on the path of a join whose half stays private.
 //! Read next: `threads/metrics.rs`, the public view.
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// One number.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds one. Only the owner calls this.
-    #[inline]
-    pub(crate) fn bump(&self) {
-        self.add(1);
-    }
-
-    /// Adds `n`. Only the owner calls this.
-    #[inline]
-    pub(crate) fn add(&self, n: u64) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
-    }
-
-    /// The number now.
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::parts::counter::Counter;
 
 /// One worker's numbers.
 #[derive(Debug, Default)]
