@@ -62,6 +62,14 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> 
     catch_unwind(AssertUnwindSafe(f))
 }
 
+/// Drops a payload that nobody wants. It may panic in its `Drop`; what that panic carries is
+/// forgotten, or there would be no end.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch(|| drop(payload)) {
+        std::mem::forget(second);
+    }
+}
+
 /// Ends the process if a panic passes by: for places where a stack is lent to other threads, so
 /// that unwinding it would leave them with nothing.
 #[derive(Debug)]

@@ -20,13 +20,12 @@ use std::thread;
 use crate::parts::unwind::catch;
 use crate::threads::global;
 use crate::threads::job;
-use crate::threads::latch::CountLatch;
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
 use crate::threads::scope::{Scope, ScopeCore, SharedRef};
 use crate::threads::scope_fifo::ScopeFifo;
 use crate::threads::spawn::detached;
-use crate::threads::visit::Waiter;
+use crate::threads::visit::Open;
 use crate::threads::worker::{Worker, with_current};
 
 /// What a broadcast tells its closure.
@@ -142,8 +141,7 @@ struct Broadcast<OP, R> {
     op: OP,
     /// One for each worker; guards the result.
     results: Vec<Mutex<Option<thread::Result<R>>>>,
-    open: CountLatch,
-    waiter: Waiter,
+    open: Open,
 }
 
 /// `broadcast` in a given pool.
@@ -156,8 +154,7 @@ where
     let shared = Broadcast {
         op,
         results: (0..threads).map(|_| Mutex::new(None)).collect(),
-        open: CountLatch::new(threads),
-        waiter: Waiter::here(),
+        open: Open::new(threads),
     };
     let here = SharedRef(NonNull::from(&shared));
     for index in 0..threads {
@@ -169,16 +166,14 @@ where
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = Some(result);
             // From here on `shared` may be gone.
-            if let Some(waiter) = shared.open.done(1, || shared.waiter.clone()) {
-                waiter.unpark();
-            }
+            shared.open.done();
         };
         // SAFETY: this function waits below until each run is over, and nothing until there
         // unwinds; `run` catches the panic of `op`.
         let job = unsafe { job::on_heap(run) };
         registry.send_to(index, job);
     }
-    shared.waiter.wait(shared.open.latch());
+    shared.open.wait();
     let results = shared.results.into_iter().map(|result| {
         result
             .into_inner()

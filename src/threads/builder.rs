@@ -99,13 +99,7 @@ impl ThreadPoolBuilder {
             let wrapper = &wrapper;
             let pool = self
                 .spawn_handler(|thread| {
-                    let mut builder = thread::Builder::new();
-                    if let Some(name) = thread.name() {
-                        builder = builder.name(name.to_owned());
-                    }
-                    if let Some(bytes) = thread.stack_size() {
-                        builder = builder.stack_size(bytes);
-                    }
+                    let builder = thread.std_builder();
                     builder.spawn_scoped(scope, move || wrapper(thread))?;
                     Ok(())
                 })

@@ -5,7 +5,7 @@
 //!                                       on the heap     HeapJob (here): spawn, scopes
 //!                                       on a stack      a half of a join (threads/join.rs),
 //!                                                       whatever somebody waits for
-//!                                                       (threads/waiting.rs)
+//!                                                       (threads/visit.rs)
 //! ```
 //!
 //! One pointer and not pointer and function, so that a deque's slot is one word and a join writes

@@ -23,7 +23,7 @@ use std::mem;
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 
-use crate::parts::unwind::catch;
+use crate::parts::unwind::{self, catch};
 use crate::threads::global::in_worker;
 use crate::threads::job::{Errand, Header};
 use crate::threads::ring::HalfHead;
@@ -291,10 +291,7 @@ impl<B: FnOnce(FnContext) -> RB, RB> Drop for Unwinding<'_, B, RB> {
 /// Runs `f`, and drops the panic that may come: another one is on its way already.
 fn discard(f: impl FnOnce()) {
     if let Err(payload) = catch(f) {
-        // A payload may panic in its `Drop`; that one is forgotten.
-        if let Err(second) = catch(|| drop(payload)) {
-            mem::forget(second);
-        }
+        unwind::discard(payload);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::threads::join;
 use crate::threads::registry::Registry;
-use crate::threads::worker::{Worker, with_current};
+use crate::threads::worker::{Worker, with_worker_of};
 
 /// A pool of threads of its own, beside the global one.
 ///
@@ -31,11 +31,7 @@ impl ThreadPool {
 
     /// Calls `f` with this thread's worker, if it is one of this pool.
     pub(crate) fn with_own_worker<R>(&self, f: impl FnOnce(&Worker) -> R) -> Option<R> {
-        with_current(|worker| {
-            worker
-                .filter(|worker| Arc::ptr_eq(&worker.registry, &self.registry))
-                .map(f)
-        })
+        with_worker_of(&self.registry, |worker| worker.map(f))
     }
 
     /// Runs `op` on a worker of this pool and gives its result. What it calls (`join`, `scope`,

@@ -9,7 +9,7 @@
 //!
 //! It lives until its last worker has left: each holds an `Arc`. Workers leave when the count of
 //! *holders* is 0: the pool's handle is one, and each detached job is one (`spawn`,
-//! `spawn_broadcast`, `submit`), so a pool whose handle is gone still runs what it was given.
+//! `spawn_broadcast`), so a pool whose handle is gone still runs what it was given.
 //! Read next: `threads/worker.rs`, the loop over it.
 
 #![forbid(unsafe_code)]

@@ -24,40 +24,30 @@ use std::panic::resume_unwind;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::parts::unwind::catch;
+use crate::parts::unwind::{self, catch};
 use crate::threads::global;
 use crate::threads::job::{self, JobRef};
-use crate::threads::latch::CountLatch;
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
 use crate::threads::spawn::enqueue;
-use crate::threads::visit::Waiter;
+use crate::threads::visit::Open;
 
 /// What both kinds of scope are made of.
 pub(crate) struct ScopeCore {
     /// Where its jobs run.
     registry: Arc<Registry>,
-    /// The body and the jobs that are not over.
-    open: CountLatch,
-    /// Who waits for them.
-    waiter: Waiter,
+    /// The body and the jobs that are not over, and who waits for them.
+    open: Open,
     /// The first panic. Guards that.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
-
-/// A pointer to a scope that is kept alive by the count of its owner's job.
-struct ScopePtr(NonNull<ScopeCore>);
-
-// SAFETY: `ScopeCore` is `Sync`: its fields are.
-unsafe impl Send for ScopePtr {}
 
 impl ScopeCore {
     /// A scope whose body is about to run on this thread.
     pub(crate) fn new(registry: &Arc<Registry>) -> Self {
         Self {
             registry: Arc::clone(registry),
-            open: CountLatch::new(1),
-            waiter: Waiter::here(),
+            open: Open::new(1),
             panic: Mutex::new(None),
         }
     }
@@ -79,13 +69,9 @@ impl ScopeCore {
     /// `body` borrows only what lives until [`complete`](Self::complete) returns, which is called
     /// on this scope and returns after the job; the job is queued, in the scope's pool.
     pub(crate) unsafe fn job(&self, body: impl FnOnce() + Send) -> JobRef {
-        let scope = ScopePtr(NonNull::from(self));
-        let body = move || {
-            let scope = scope;
-            // SAFETY: the scope is alive until this job has been taken off its count, below.
-            let this = unsafe { scope.0.as_ref() };
-            this.run(body);
-        };
+        let scope = SharedRef(NonNull::from(self));
+        // The scope is alive until `run` takes this job off its count.
+        let body = move || _ = scope.get().run(body);
         // SAFETY: `complete` waits for the job; `run` does not unwind.
         unsafe { job::on_heap(body) }
     }
@@ -100,9 +86,7 @@ impl ScopeCore {
             }
         };
         // From here on the scope may be gone, unless this is the body's end.
-        if let Some(waiter) = self.open.done(1, || self.waiter.clone()) {
-            waiter.unpark();
-        }
+        self.open.done();
         result
     }
 
@@ -115,16 +99,15 @@ impl ScopeCore {
                 *first = later.take();
             }
         }
-        if let Err(second) = catch(|| drop(later)) {
-            // A payload that panics in its `Drop`.
-            std::mem::forget(second);
+        if let Some(payload) = later {
+            unwind::discard(payload);
         }
     }
 
     /// Runs the body on this thread, and waits for it and all jobs.
     pub(crate) fn complete<R>(&self, body: impl FnOnce() -> R) -> R {
         let result = self.run(body);
-        self.waiter.wait(self.open.latch());
+        self.open.wait();
         let panic = self
             .panic
             .lock()

@@ -18,7 +18,7 @@ use crate::threads::global;
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
 use crate::threads::scope::{Invariant, ScopeCore, SharedRef};
-use crate::threads::spawn::with_worker_of;
+use crate::threads::worker::with_worker_of;
 
 /// The place to spawn jobs that the call of [`scope_fifo`] waits for.
 pub struct ScopeFifo<'scope> {

@@ -9,14 +9,14 @@ use crate::threads::global;
 use crate::threads::job::{self, JobRef};
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
-use crate::threads::worker::{Worker, with_current};
+use crate::threads::worker::{with_current, with_worker_of};
 
 /// Runs `func` on the pool that this thread belongs to, or on the global one, some time soon;
 /// does not wait.
 ///
 /// On a worker the newest job is run first, unless another thread takes the oldest. From outside
 /// jobs are run in the order in which they came. Jobs that were spawned run even if the pool's
-/// handle is dropped. To wait for it or to get a result, use `submit` or a
+/// handle is dropped. To wait for it, use a
 /// [`scope`](crate::threads::scope).
 ///
 /// # Panics
@@ -99,12 +99,6 @@ impl ThreadPool {
     {
         spawn_fifo_in(self.registry(), op);
     }
-}
-
-/// Calls `f` with this thread's worker, if it is one of `registry`.
-#[inline]
-pub(crate) fn with_worker_of<R>(registry: &Registry, f: impl FnOnce(Option<&Worker>) -> R) -> R {
-    with_current(|worker| f(worker.filter(|worker| std::ptr::eq(&*worker.registry, registry))))
 }
 
 /// Puts a job where it belongs: on top of this worker's deque, or into the injector.

@@ -63,6 +63,18 @@ impl ThreadBuilder {
         self.stack_size
     }
 
+    /// Std's builder of such a thread.
+    pub(crate) fn std_builder(&self) -> thread::Builder {
+        let mut builder = thread::Builder::new();
+        if let Some(name) = &self.name {
+            builder = builder.name(name.clone());
+        }
+        if let Some(bytes) = self.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        builder
+    }
+
     /// Is the worker, on this thread, until the pool ends.
     ///
     /// # Panics
@@ -136,14 +148,7 @@ impl Sealed for DefaultSpawn {}
 
 impl ThreadSpawn for DefaultSpawn {
     fn spawn(&mut self, thread: ThreadBuilder) -> io::Result<()> {
-        let mut builder = thread::Builder::new();
-        if let Some(name) = thread.name() {
-            builder = builder.name(name.to_owned());
-        }
-        if let Some(bytes) = thread.stack_size() {
-            builder = builder.stack_size(bytes);
-        }
-        builder.spawn(|| thread.run()).map(drop)
+        thread.std_builder().spawn(|| thread.run()).map(drop)
     }
 }
 

@@ -16,6 +16,7 @@
     reason = "a job on the stack of a thread that waits for it"
 )]
 
+use std::fmt;
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -23,10 +24,10 @@ use std::time::Instant;
 
 use crate::parts::block_on::{self, ThreadWaker};
 use crate::threads::job::{Errand, Header, JobRef};
-use crate::threads::latch::Latch;
+use crate::threads::latch::{CountLatch, Latch};
 use crate::threads::registry::Registry;
 use crate::threads::spin::{self, Spin};
-use crate::threads::worker::{Worker, with_current};
+use crate::threads::worker::{Worker, with_current, with_worker_of};
 
 thread_local! {
     /// How long this thread looks at a latch before it parks.
@@ -74,6 +75,46 @@ impl Waiter {
             }),
             Self::Thread(thread) => SPIN.with(|spin| wait_as_thread(thread, spin, latch)),
         }
+    }
+}
+
+/// Work of several parts, and this thread, which waits for all of them.
+pub(crate) struct Open {
+    parts: CountLatch,
+    waiter: Waiter,
+}
+
+impl Open {
+    /// With `parts` parts; this thread is the one that waits.
+    pub(crate) fn new(parts: usize) -> Self {
+        Self {
+            parts: CountLatch::new(parts),
+            waiter: Waiter::here(),
+        }
+    }
+
+    /// `more` parts. The caller is a part itself.
+    pub(crate) fn add(&self, more: usize) {
+        self.parts.add(more);
+    }
+
+    /// A part is over. On return this may be gone, unless the caller is the one that waits.
+    pub(crate) fn done(&self) {
+        // Cloned before the latch is set, as the latch demands.
+        if let Some(waiter) = self.parts.done(1, || self.waiter.clone()) {
+            waiter.unpark();
+        }
+    }
+
+    /// Waits for all parts. Called on the thread that made this.
+    pub(crate) fn wait(&self) {
+        self.waiter.wait(self.parts.latch());
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.fmt(f)
     }
 }
 
@@ -131,9 +172,9 @@ impl Registry {
     /// thread waits. The flag says whether it was sent there.
     #[inline]
     pub(crate) fn in_worker<R: Send>(&self, op: impl FnOnce(&Worker, bool) -> R + Send) -> R {
-        with_current(|worker| match worker {
-            Some(worker) if std::ptr::eq(&*worker.registry, self) => op(worker, false),
-            _ => self.visit(|worker| op(worker, true)),
+        with_worker_of(self, |worker| match worker {
+            Some(worker) => op(worker, false),
+            None => self.visit(|worker| op(worker, true)),
         })
     }
 

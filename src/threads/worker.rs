@@ -110,6 +110,12 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
     f(unsafe { worker.as_ref() })
 }
 
+/// Calls `f` with the worker that this thread is, if it is one of `registry`.
+#[inline]
+pub(crate) fn with_worker_of<R>(registry: &Registry, f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    with_current(|worker| f(worker.filter(|worker| ptr::eq(&*worker.registry, registry))))
+}
+
 /// The before-blocking hook of a worker's thread (see `parts/parker.rs`).
 fn publish_here() {
     with_current(|worker| {

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::threads::job::JobRef;
 use crate::threads::pool::ThreadPool;
 use crate::threads::worker::{Worker, with_current};
 
@@ -38,25 +39,20 @@ pub fn yield_local() -> Option<Yield> {
 
 /// [`yield_now`] on a worker.
 fn now(worker: &Worker) -> Yield {
-    match worker.take_any() {
-        Some(job) => {
-            worker.execute(job);
-            Yield::Executed
-        }
-        None => Yield::Idle,
-    }
+    run(worker, worker.take_any())
 }
 
 /// [`yield_local`] on a worker.
 fn local(worker: &Worker) -> Yield {
     worker.publish_all();
-    match worker.take_own() {
-        Some(job) => {
-            worker.execute(job);
-            Yield::Executed
-        }
-        None => Yield::Idle,
-    }
+    run(worker, worker.take_own())
+}
+
+/// Runs the job that was found, if one was.
+fn run(worker: &Worker, job: Option<JobRef>) -> Yield {
+    let Some(job) = job else { return Yield::Idle };
+    worker.execute(job);
+    Yield::Executed
 }
 
 impl ThreadPool {
