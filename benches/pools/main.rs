@@ -7,10 +7,12 @@
 //!
 //! A ratio is rayon-core's time divided by trefoil's in the same round; the median of them counts.
 
-use std::process::Command;
-
 use clap::Parser;
 use comfy_table::Table;
+use driver::{extent, median, run_child};
+
+#[path = "../driver/mod.rs"]
+mod driver;
 
 mod on_trefoil {
     use trefoil::threads as pool;
@@ -83,24 +85,22 @@ fn main() {
 
 /// One row of the table.
 fn compare(row: &str, must: f64, rounds: usize) -> Vec<String> {
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let (a, b) = if round % 2 == 0 {
-            let b = child("rayon-core", row);
-            (child("trefoil", row), b)
-        } else {
-            (child("trefoil", row), child("rayon-core", row))
-        };
-        ours.push(a);
-        theirs.push(b);
-        ratios.push(b / a);
+    let mut sides = ["rayon-core", "trefoil"];
+    let mut samples: [Vec<f64>; 2] = Default::default();
+    for _ in 0..rounds {
+        for side in sides {
+            samples[usize::from(side == "trefoil")].push(child(side, row));
+        }
+        sides.reverse();
     }
-    let ratio = median(&mut ratios);
+    let [theirs, ours] = &samples;
+    let ratios: Vec<f64> = theirs.iter().zip(ours).map(|(a, b)| a / b).collect();
+    let (ratio, (low, high)) = (median(&ratios), extent(&ratios));
     vec![
         row.to_owned(),
-        format!("{:.1}", median(&mut theirs)),
-        format!("{:.1}", median(&mut ours)),
-        format!("{ratio:.2} ({:.2}–{:.2})", ratios[0], ratios[rounds - 1]),
+        format!("{:.1}", median(theirs)),
+        format!("{:.1}", median(ours)),
+        format!("{ratio:.2} ({low:.2}–{high:.2})"),
         must.to_string(),
         if ratio >= must { "won" } else { "missed" }.to_owned(),
     ]
@@ -108,18 +108,7 @@ fn compare(row: &str, must: f64, rounds: usize) -> Vec<String> {
 
 /// Measures in a fresh process.
 fn child(side: &str, row: &str) -> f64 {
-    let program = std::env::current_exe().expect("the name of this program");
-    let done = Command::new(program)
-        .args(["--child", side, row])
-        .output()
-        .expect("a child can be started");
-    assert!(done.status.success(), "{row} on {side}: {done:?}");
-    let text = String::from_utf8_lossy(&done.stdout);
-    text.trim().parse().expect("a child prints a number")
-}
-
-/// The middle value; sorts.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
+    let said = run_child(&["--child", side, row].map(str::to_owned))
+        .unwrap_or_else(|why| panic!("{row} on {side}: {why}"));
+    said.trim().parse().expect("a child prints a number")
 }

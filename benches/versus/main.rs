@@ -16,6 +16,9 @@
 //! The criterion benches beside this folder are for a closer look at one operation.
 //! Read next: `rows.rs`.
 
+#[path = "../driver/mod.rs"]
+mod driver;
+
 mod clients;
 mod job;
 mod kernel;

@@ -5,8 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::driver::{extent, median};
 use crate::job::{Clock, Cores, Flavour};
-use crate::rounds::{Line, Outcome, Side, Verdict, extent, median};
+use crate::rounds::{Line, Outcome, Side, Verdict};
 use serde_json::{Value, json};
 
 /// The head of the table.

@@ -14,12 +14,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::driver::{extent, median, run_child};
 use crate::job::Clock;
 use crate::rows::Row;
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 /// Who runs the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,11 +51,6 @@ pub struct Plan {
     /// How often a row is run until it is decided.
     pub attempts: usize,
 }
-
-/// A child that takes longer has hung.
-///
-/// Unit: wall time. Source: the longest row, `sleeps_1m` on a busy machine, takes a tenth of it.
-const CHILD_LIMIT: Duration = Duration::from_secs(60);
 
 /// More than this between tokio's best and worst round, and a row says nothing.
 const SPREAD: f64 = 1.3;
@@ -113,23 +105,6 @@ pub struct Outcome {
     pub lines: Vec<Line>,
     /// Sides that did not finish, and why.
     pub failures: Vec<(Side, String)>,
-}
-
-/// Median of `values`; NaN if there are none.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => sorted[len / 2],
-        len => (sorted[len / 2 - 1] + sorted[len / 2]) / 2.0,
-    }
-}
-
-/// Smallest and largest of `values`.
-pub fn extent(values: &[f64]) -> (f64, f64) {
-    let grow = |(low, high): (f64, f64), &value: &f64| (low.min(value), high.max(value));
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), grow)
 }
 
 /// Runs a row until each demanded metric is decided, or the attempts are used up.
@@ -249,40 +224,11 @@ fn judge(line: &mut Line, row: &Row) {
 
 /// Measures `row` for `side` in a process of its own.
 fn child(row: &Row, side: Side, args: &[String]) -> Result<Vec<(String, f64)>, String> {
-    let this = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
-    let mut child = Command::new(this)
-        .args(["--child", row.name, "--side", side.word()])
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("start the child: {error}"))?;
-    let mut stdout = child.stdout.take().expect("piped above");
-    let mut stderr = child.stderr.take().expect("piped above");
-    let (sender, read) = mpsc::channel();
-    std::thread::spawn(move || {
-        // Not UTF-8 or cut off: shows as a missing report below.
-        let (mut said, mut complained) = (String::new(), String::new());
-        let _ = stdout.read_to_string(&mut said);
-        let _ = stderr.read_to_string(&mut complained);
-        let _ = sender.send((said, complained));
-    });
-    let Ok((said, complained)) = read.recv_timeout(CHILD_LIMIT) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(format!("hung: no result after {CHILD_LIMIT:?}"));
-    };
-    let status = child
-        .wait()
-        .map_err(|error| format!("wait for the child: {error}"))?;
-    if !status.success() {
-        let lines: Vec<&str> = complained.lines().filter(|line| !line.is_empty()).collect();
-        return Err(format!(
-            "{status}: {}",
-            lines[..lines.len().min(3)].join(" ")
-        ));
-    }
+    let mut all = ["--child", row.name, "--side", side.word()]
+        .map(str::to_owned)
+        .to_vec();
+    all.extend_from_slice(args);
+    let said = run_child(&all)?;
     said.lines()
         .map(|line| {
             let (metric, value) = line.split_once('\t')?;

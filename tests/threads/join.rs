@@ -186,14 +186,8 @@ fn a_context_is_not_free_to_leave_its_thread_but_can_be_printed() {
     assert!(text.contains("FnContext"), "{text}");
 }
 
-#[test]
-fn a_deep_spine_to_the_left_keeps_every_right_half() {
-    // 20,000 right halves are pending at the same time.
-    fn descend(depth: usize, count: &AtomicUsize) {
-        if depth > 0 {
-            join(|| descend(depth - 1, count), || count.fetch_add(1, Relaxed));
-        }
-    }
+/// Runs a recursion of 20,000 levels, each of which adds one.
+fn every_level_counts(descend: fn(usize, &AtomicUsize)) {
     let _limit = Limit::new();
     for threads in [1, 0, 8] {
         let builder = pool::ThreadPoolBuilder::new().num_threads(threads);
@@ -207,22 +201,24 @@ fn a_deep_spine_to_the_left_keeps_every_right_half() {
 }
 
 #[test]
+fn a_deep_spine_to_the_left_keeps_every_right_half() {
+    // 20,000 right halves are pending at the same time.
+    fn descend(depth: usize, count: &AtomicUsize) {
+        if depth > 0 {
+            join(|| descend(depth - 1, count), || count.fetch_add(1, Relaxed));
+        }
+    }
+    every_level_counts(descend);
+}
+
+#[test]
 fn a_deep_spine_to_the_right_ends_too() {
     fn descend(depth: usize, count: &AtomicUsize) {
         if depth > 0 {
             join(|| count.fetch_add(1, Relaxed), || descend(depth - 1, count));
         }
     }
-    let _limit = Limit::new();
-    for threads in [1, 0, 8] {
-        let builder = pool::ThreadPoolBuilder::new().num_threads(threads);
-        let pool = builder.stack_size(256 << 20).build().unwrap();
-        for _ in 0..5 {
-            let count = AtomicUsize::new(0);
-            pool.install(|| descend(20_000, &count));
-            assert_eq!(count.into_inner(), 20_000);
-        }
-    }
+    every_level_counts(descend);
 }
 
 #[test]
