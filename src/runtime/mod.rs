@@ -3,7 +3,7 @@
 //! In reading order: `driver` (one turn of everything that wakes from outside), `pace` (when to
 //! look), `handle` and `context` (what a task holds, and which runtime a thread is in); the event
 //! loop on one thread: `queues`, `event_loop`, `current_thread`; on several: `park`, `workers`,
-//! `worker`, `watch`, `multi_thread`, `in_place`; then `blocking`, `runtime`, `builder`,
+//! `worker`, `search`, `watch`, `multi_thread`, `in_place`; then `blocking`, `runtime`, `builder`,
 //! `counters`, `metrics`, `dump`, and `config`, the knobs.
 
 pub(crate) mod blocking;
@@ -24,6 +24,7 @@ pub(crate) mod park;
 pub(crate) mod queues;
 #[expect(clippy::module_inception, reason = "the file that defines Runtime")]
 pub(crate) mod runtime;
+pub(crate) mod search;
 pub(crate) mod watch;
 pub(crate) mod worker;
 pub(crate) mod workers;

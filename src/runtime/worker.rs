@@ -17,8 +17,8 @@
 //!
 //! The core travels: `block_in_place` puts it where another thread takes it, and takes it back if
 //! none has. Whoever has the core *is* the worker.
-//! The methods that keep a watcher among the sleepers are in `runtime/watch.rs`.
-//! Read next: `runtime/watch.rs`.
+//! Steps 3 and 4 are in `runtime/search.rs`.
+//! Read next: `runtime/search.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -26,13 +26,11 @@ use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::parts::block_on;
 use crate::parts::budget;
-use crate::parts::idle::Place;
 use crate::parts::scoped::Scoped;
-use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::context;
 use crate::runtime::counters::WorkerCounters;
@@ -57,7 +55,7 @@ pub(crate) struct Running {
     /// `None` while another thread is the worker (`runtime/in_place.rs`).
     pub(crate) core: RefCell<Option<Box<Core>>>,
     /// The worker turns the driver: tasks go to the deque, and peers are woken once, afterwards.
-    in_driver: Cell<bool>,
+    pub(crate) in_driver: Cell<bool>,
     /// The LIFO slot may be used.
     lifo: Cell<bool>,
 }
@@ -211,12 +209,12 @@ impl Worker<'_> {
     }
 
     /// This worker's counters.
-    fn stats(&self) -> &WorkerCounters {
+    pub(crate) fn stats(&self) -> &WorkerCounters {
         &self.shared.counters.workers[self.running.index]
     }
 
     /// The next task of our own, or from outside.
-    fn next_task(&self) -> Option<Runnable> {
+    pub(crate) fn next_task(&self) -> Option<Runnable> {
         self.with_core(|core| {
             core.pops_left -= 1;
             if core.pops_left == 0 {
@@ -319,130 +317,9 @@ impl Worker<'_> {
 
     /// After a batch of events: more than one task to run? Then one peer is woken, which wakes
     /// the next.
-    fn share_batch(&self) {
+    pub(crate) fn share_batch(&self) {
         if self.this.remotes.len() > 1 && self.with_core(|core| core.tasks.len() > 1) == Some(true)
         {
-            self.this.wake_one(self.shared);
-        }
-    }
-
-    /// Looks for work elsewhere, and sleeps until there may be some. `None`: the runtime ends.
-    fn search_or_sleep(&self) -> Option<Runnable> {
-        let (this, index) = (self.this, self.running.index);
-        let mut searching = this.idle.start_search();
-        let (mut announced, mut on_round) = (false, false);
-        loop {
-            if searching && let Some(task) = self.steal() {
-                self.stop_search();
-                if announced {
-                    self.keep_watch();
-                }
-                return Some(task);
-            }
-            // A watcher on its round leaves the driver to whoever is awake: that one comes back to it.
-            let turn = if on_round {
-                None
-            } else {
-                self.shared.driver.try_turn()
-            };
-            let place = if turn.is_some() {
-                Place::Last
-            } else {
-                Place::First
-            };
-            this.idle.fall_asleep(index, searching, place);
-            announced = true;
-            // The second look: whatever was pushed before the announcement is seen here, or its
-            // pusher sees us asleep (the proof in parts/idle.rs).
-            if self.has_work() {
-                drop(turn);
-                this.idle.retract(index);
-                if this.shutdown.load(Ordering::Acquire) {
-                    return None;
-                }
-                searching = true;
-                continue;
-            }
-            on_round = !self.sleep(turn) && !self.sees_stuck();
-            searching = this.idle.rise(index);
-            if this.shutdown.load(Ordering::Acquire) {
-                return None;
-            }
-            // What events have woken is in our own queue.
-            if let Some(task) = self.next_task().or_else(|| self.take_stuck()) {
-                if searching {
-                    self.stop_search();
-                }
-                self.share_batch();
-                self.keep_watch();
-                return Some(task);
-            }
-            searching = searching || this.idle.start_search();
-        }
-    }
-
-    /// True when there is something to run or to do, anywhere.
-    fn has_work(&self) -> bool {
-        self.this.has_work() || self.this.shutdown.load(Ordering::Acquire)
-    }
-
-    /// Sleeps, in the driver if it is ours to turn. False: on the condvar, and only the time limit
-    /// ended it.
-    fn sleep(&self, turn: Option<Turn<'_>>) -> bool {
-        let (shared, stats) = (self.shared, self.stats());
-        let bed = &self.this.remotes[self.running.index].bed;
-        let limit = self.watch_limit();
-        config::call(&shared.config.on_thread_park);
-        stats.parks.bump();
-        stats.parks_unparks.bump();
-        let awake = self
-            .with_core(|core| core.awake_since.elapsed())
-            .unwrap_or_default();
-        stats.busy_ns.add(awake.as_nanos() as u64);
-        let called = match turn {
-            Some(mut turn) => {
-                self.running.in_driver.set(true);
-                bed.sleep_in_driver(&shared.driver, &mut turn, limit);
-                self.running.in_driver.set(false);
-                true
-            }
-            None => bed.sleep_on_condvar(limit),
-        };
-        let now = Instant::now();
-        stats
-            .seen_ns
-            .store(shared.counters.since_start(now), Ordering::Relaxed);
-        stats.parks_unparks.bump();
-        self.with_core(|core| {
-            core.awake_since = now;
-            core.pace.waited(now);
-        });
-        config::call(&shared.config.on_thread_unpark);
-        called
-    }
-
-    /// Takes work from outside or from a peer.
-    fn steal(&self) -> Option<Runnable> {
-        self.with_core(|core| {
-            let Core {
-                tasks,
-                yielded,
-                rng,
-                ..
-            } = core;
-            let index = self.running.index;
-            self.this
-                .tasks
-                .take_injected(tasks)
-                .or_else(|| self.this.tasks.steal(index, tasks, rng))
-                .or_else(|| self.this.yielded.steal(index, yielded, rng))
-                .inspect(|_| self.stats().steals.bump())
-        })?
-    }
-
-    /// A searcher found work: the last one looks again, and hands out what it sees.
-    fn stop_search(&self) {
-        if self.this.idle.stop_search() && self.this.has_work() {
             self.this.wake_one(self.shared);
         }
     }
