@@ -231,6 +231,31 @@ fn what_is_spawned_after_the_end_is_cancelled_at_once() {
 }
 
 #[test]
+fn a_task_that_is_always_ready_does_not_keep_a_runtime_alive() {
+    let _dog = watchdog();
+    for round in 0..400 {
+        let rt = [current, || workers(1), || workers(2)][round % 3]();
+        let (tx, mut rx) = queue::unbounded_channel();
+        tx.send(()).unwrap();
+        let turns = Tally::new();
+        let counted = turns.clone();
+        rt.spawn(async move {
+            // Only the budget ends a poll.
+            while rx.recv().await.is_some() {
+                tx.send(()).unwrap();
+                counted.add();
+            }
+        });
+        rt.block_on(async {
+            while turns.get() < 300 {
+                rt::task::yield_now().await;
+            }
+        });
+        drop(rt);
+    }
+}
+
+#[test]
 fn a_spawn_storm_does_not_keep_a_runtime_alive() {
     let _dog = watchdog();
     for (way, kind) in WAYS.into_iter().flat_map(|way| [(way, 0), (way, 1)]) {

@@ -97,9 +97,11 @@ pub(crate) fn launch(handle: &Handle) -> io::Result<()> {
 pub(crate) fn shutdown(handle: &Handle, limit: Option<Duration>) {
     let shared = &*handle.0;
     let this = workers::scheduler(shared).expect("a multi-thread runtime");
+    // First: a worker that leaves runs what it finds without a budget, which only a cancelled task
+    // may get. One that is always ready would never give its thread back.
+    shared.owned.close_and_cancel();
     // Before the unparks below, whose mutex makes it visible to whoever they wake.
     this.shutdown.store(true, Ordering::SeqCst);
-    shared.owned.close_and_cancel();
     for remote in &this.remotes {
         remote.bed.unpark(&shared.driver);
     }
