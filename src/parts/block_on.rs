@@ -24,6 +24,7 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures_task::{ArcWake, waker_ref};
 
@@ -38,6 +39,11 @@ impl ThreadWaker {
     /// Waits until it is woken.
     pub(crate) fn park(&self) {
         self.0.park();
+    }
+
+    /// Waits until it is woken, or for the moment `end`.
+    pub(crate) fn park_until(&self, end: Instant) {
+        self.0.park_until(end);
     }
 
     /// Ends the thread's wait, now or at its next park.
@@ -68,17 +74,29 @@ pub(crate) fn this_thread() -> Arc<ThreadWaker> {
 ///
 /// The caller has made sure (with [`enter`] or [`in_executor`]) that the thread may block.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    match block_on_until(future, None) {
+        Some(output) => output,
+        None => unreachable!("block_on: there was no end to its time"),
+    }
+}
+
+/// Runs `future` as [`block_on`] does, at most until `end`; `None` when the time is up.
+pub(crate) fn block_on_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
     let thread = this_thread();
     let waker = waker_ref(&thread);
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = budget::unlimited(|| future.as_mut().poll(&mut cx)) {
-            return output;
+            return Some(output);
         }
         // This is no task: its mark is not to be taken for that of the next one.
         _ = wait_site::take();
-        thread.park();
+        match end {
+            None => thread.park(),
+            Some(end) if Instant::now() < end => thread.park_until(end),
+            Some(_) => return None,
+        }
     }
 }
 

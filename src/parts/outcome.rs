@@ -372,6 +372,20 @@ impl<T> Reader<T> {
         Poll::Ready(self.take().ok_or(NoAnswer))
     }
 
+    /// Ready when the writer has said its word, or nothing will come any more; takes nothing.
+    pub(crate) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(block) = self.block() else {
+            return Poll::Ready(());
+        };
+        // Acquire: the value; pairs with the Release in `answer`.
+        let seen = block.state.load(Acquire);
+        if seen & (ANSWERED | CLOSED) != 0 || block.register(seen, cx) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
     /// The answer, if it is there.
     ///
     /// # Panics
@@ -414,6 +428,13 @@ impl<T> Reader<T> {
                 // it needs `&mut self`.
                 && block.value.with(|cell| unsafe { (*cell).is_some() })
         })
+    }
+
+    /// True when the writer has said its word.
+    pub(crate) fn is_answered(&self) -> bool {
+        // Acquire: pairs with the Release in `answer`.
+        self.block()
+            .is_none_or(|block| block.state.load(Acquire) & ANSWERED != 0)
     }
 
     /// True when this half has given its answer, or that there is none.

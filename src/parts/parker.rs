@@ -11,8 +11,8 @@
 //! The state is under a mutex, so there is no gap between "look" and "sleep" in which a token
 //! could be missed: `unpark` either comes before the look, or finds the sleeper waiting.
 //! First of all `park` runs the thread's *before-blocking hook*: a worker of the thread pool
-//! puts one there that makes its private work visible to others. So whatever blocks by a parker
-//! need not know that there are pools.
+//! puts one there that makes its private work visible to others. So whatever blocks by a parker,
+//! or calls [`before_blocking`] first, need not know that there are pools.
 //! Why not `std::thread::park`: its token is shared with user code, which may eat ours.
 //! Read next: `parts/block_on.rs`.
 
@@ -20,6 +20,7 @@
 
 use std::cell::Cell;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use crate::shim::{Condvar, Mutex};
 
@@ -44,6 +45,14 @@ pub(crate) fn set_before_blocking(hook: Option<fn()>) -> Option<fn()> {
     BEFORE_BLOCKING.with(|cell| cell.replace(hook))
 }
 
+/// What a thread does first when it is about to block; see the head.
+#[inline]
+pub(crate) fn before_blocking() {
+    if let Some(hook) = BEFORE_BLOCKING.with(Cell::get) {
+        hook();
+    }
+}
+
 /// One thread's bed.
 #[derive(Debug)]
 pub(crate) struct Parker {
@@ -64,9 +73,7 @@ impl Parker {
 
     /// Waits for a token and takes it. Only the owning thread calls this.
     pub(crate) fn park(&self) {
-        if let Some(hook) = BEFORE_BLOCKING.with(Cell::get) {
-            hook();
-        }
+        before_blocking();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while *state != State::Notified {
             *state = State::Parked;
@@ -75,6 +82,23 @@ impl Parker {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        *state = State::Empty;
+    }
+
+    /// Waits for a token and takes it, or for the moment `end`. Only the owning thread calls this.
+    pub(crate) fn park_until(&self, end: Instant) {
+        before_blocking();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while *state != State::Notified {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            *state = State::Parked;
+            let waited = self.wake.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        // Also when the time is up: nobody sleeps on the condvar any more.
         *state = State::Empty;
     }
 

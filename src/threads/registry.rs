@@ -16,7 +16,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::parts::idle::Idle;
@@ -76,6 +76,9 @@ pub(crate) struct Registry {
     /// Notified when `begun` grows; waited on with it only.
     more_begun: Condvar,
     handlers: Handlers,
+    /// How many times the submitted jobs that wait were cancelled. A job remembers the number
+    /// that it found here; a worker that pops it later compares.
+    epoch: AtomicU64,
 }
 
 impl Registry {
@@ -101,7 +104,21 @@ impl Registry {
             begun: Mutex::new(0),
             more_begun: Condvar::new(),
             handlers,
+            epoch: AtomicU64::new(0),
         }
+    }
+
+    /// How many times the submitted jobs that wait were cancelled.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Cancels the submitted jobs that wait.
+    pub(crate) fn begin_epoch(&self) {
+        // Relaxed: whoever was told of this call, or made a job before it, sees the number so or
+        // so; with others there is no before and after.
+        self.epoch.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Workers.

@@ -68,6 +68,10 @@ pub(crate) trait Goal {
     fn announce(&self) -> bool;
     /// The worker found a job instead.
     fn retract(&self);
+    /// When the wait is over in any case; then `is_reached` says so.
+    fn end(&self) -> Option<Instant> {
+        None
+    }
 }
 
 impl Goal for Latch {
@@ -299,7 +303,10 @@ impl Worker {
             if goal.announce() {
                 let slept = Instant::now();
                 counters.parks.bump();
-                self.seat().parker.park();
+                match goal.end() {
+                    None => self.seat().parker.park(),
+                    Some(end) => self.seat().parker.park_until(end),
+                }
                 self.spin.slept(slept.elapsed());
                 goal.retract();
             }
