@@ -1,7 +1,7 @@
 //! One door to the sync types, so that a model checker can stand behind it.
 //!
 //! ```text
-//!   cargo build                          std's atomics, Mutex, Arc; crossbeam's deque
+//!   cargo build                          std's atomics, Mutex, Arc; crossbeam's deque; membarrier(2)
 //!   RUSTFLAGS="--cfg trefoil_loom"       loom's, which try every interleaving of a small test;
 //!                                        a deque of a mutex and a VecDeque
 //! ```
@@ -22,6 +22,7 @@ pub(crate) use loom_side::*;
 /// The real ones.
 #[cfg(not(trefoil_loom))]
 mod std_side {
+    pub(crate) use crate::sys::barrier;
     pub(crate) use crossbeam_deque as deque;
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
@@ -59,6 +60,11 @@ mod std_side {
     pub(crate) fn spin_hint() {
         std::hint::spin_loop();
     }
+
+    /// Lets another thread run that this one waits for.
+    pub(crate) fn give_way() {
+        std::thread::yield_now();
+    }
 }
 
 /// The checked ones.
@@ -77,6 +83,30 @@ mod loom_side {
     /// Tells loom that another thread must run before this one can go on.
     pub(crate) fn spin_hint() {
         loom::thread::yield_now();
+    }
+
+    /// The same.
+    pub(crate) use spin_hint as give_way;
+
+    /// The two-sided barrier's stand-in. A model has no processors to interrupt: a fence on both
+    /// sides says the same.
+    pub(crate) mod barrier {
+        use loom::sync::atomic::{Ordering, fence};
+
+        /// Always.
+        pub(crate) fn available() -> bool {
+            true
+        }
+
+        /// The frequent side.
+        pub(crate) fn light() {
+            fence(Ordering::SeqCst);
+        }
+
+        /// The rare side.
+        pub(crate) fn heavy() {
+            fence(Ordering::SeqCst);
+        }
     }
 
     /// The deque's stand-in: the same names, one mutex round a `VecDeque`.

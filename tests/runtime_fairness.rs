@@ -260,7 +260,10 @@ fn many_tasks_spawned_by_one_that_then_blocks_its_worker_still_run() {
     for _ in 0..500 {
         wait.recv().unwrap();
     }
+    // They ended away from the worker that spawned them, which still looks at none.
+    both::until(|| rt.metrics().num_alive_tasks() == 1);
     drop(open);
+    both::until(|| rt.metrics().num_alive_tasks() == 0);
 }
 
 #[test]

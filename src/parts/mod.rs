@@ -6,6 +6,7 @@
 //! `blocks` (memory without malloc); `names`, `wait_site` and `lanes` (for `dump`); and `pad`,
 //! `counter`, `rng`, `scoped`, `unwind`.
 
+pub(crate) mod biased;
 pub(crate) mod block_on;
 pub(crate) mod blocks;
 pub(crate) mod budget;

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use crate::parts::budget;
 use crate::runtime::config::{self, Config};
-use crate::task::header::{Place, Runnable, Schedule, TaskRef};
+use crate::task::header::{Ending, Runnable, Schedule, TaskRef};
 
 /// A closure as a future: its only poll calls it.
 pub(crate) struct BlockingTask<F>(Option<F>);
@@ -68,7 +68,7 @@ impl Schedule for NoSchedule {
         unreachable!("a blocking task is scheduled from its birth to its end");
     }
 
-    fn unlist(&self, _place: Place) -> Option<TaskRef> {
+    fn unlist(&self, _task: Ending) -> Option<TaskRef> {
         None
     }
 }

@@ -320,7 +320,7 @@ impl Builder {
         let handle = Handle(Arc::new(Shared {
             driver,
             // One more for spawns from outside.
-            owned: Owned::new(workers + 1),
+            owned: Owned::new(workers),
             blocking,
             counters: Counters::new(workers),
             config,

@@ -215,12 +215,16 @@ fn wait(this: &CurrentThread, shared: &Shared, stats: &WorkerCounters) {
 
 /// Runs cancelled tasks to their ends, until none is alive.
 pub(crate) fn drain(shared: &Shared, this: &CurrentThread, running: &Running) {
-    while !shared.owned.is_empty() {
-        let task = next_task(this, &mut running.core.borrow_mut(), u32::MAX);
-        match task {
-            Some(task) => task.end(),
-            // A waker on another thread has counted its wake-up and is about to push.
-            None => std::thread::yield_now(),
+    let next = || next_task(this, &mut running.core.borrow_mut(), u32::MAX);
+    loop {
+        while let Some(task) = next() {
+            task.end();
         }
+        if shared.owned.is_empty() {
+            break;
+        }
+        // A waker on another thread has counted its wake-up and is about to push.
+        std::thread::yield_now();
     }
+    shared.owned.clear();
 }

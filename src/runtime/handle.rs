@@ -32,10 +32,10 @@ use crate::runtime::blocking::{Blocking, BlockingTask, Job, NoSchedule};
 use crate::runtime::config::Config;
 use crate::runtime::counters::Counters;
 use crate::runtime::driver::Driver;
-use crate::task::header::{Place, Runnable, Schedule, TaskRef};
+use crate::task::header::{Ending, Runnable, Schedule, TaskRef};
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
-use crate::task::owned::Owned;
+use crate::task::owned::{Mine, Owned};
 use crate::task::raw::{self, Birth, NewTask};
 
 /// A handle of a runtime: spawns into it, from any thread. Cloning counts a reference.
@@ -87,8 +87,8 @@ pub(crate) trait Scheduler: Send + Sync {
     /// needed.
     fn push(&self, shared: &Shared, task: Runnable);
 
-    /// The list for tasks that this thread spawns.
-    fn list(&self, shared: &Shared) -> usize;
+    /// The list of live tasks that this thread may use as its owner now, if any.
+    fn mine(&self, shared: &Shared) -> Option<Mine>;
 
     /// Tasks that wait in the queue which everybody may push into.
     fn injected(&self) -> usize;
@@ -251,8 +251,9 @@ impl Schedule for Home {
     }
 
     #[inline]
-    fn unlist(&self, place: Place) -> Option<TaskRef> {
-        self.0.owned.remove(place)
+    fn unlist(&self, task: Ending) -> Option<TaskRef> {
+        let mine = self.0.scheduler.mine(&self.0);
+        self.0.owned.remove(mine.as_ref(), task)
     }
 }
 
@@ -311,7 +312,8 @@ impl Handle {
         } = task;
         // SAFETY: `join` comes from `new_task` with this very future.
         let handle = unsafe { JoinHandle::new(join) };
-        match self.0.owned.insert(self.0.scheduler.list(&self.0), own) {
+        let mine = self.0.scheduler.mine(&self.0);
+        match self.0.owned.insert(mine.as_ref(), own) {
             Ok(()) => self.0.scheduler.push(&self.0, runnable),
             Err(own) => {
                 // The runtime is ending: the future is dropped here and now.

@@ -21,6 +21,7 @@ use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::worker;
 use crate::runtime::workers::{self, MultiThread};
 use crate::task::header::Runnable;
+use crate::task::owned::Mine;
 
 impl Scheduler for MultiThread {
     fn push(&self, shared: &Shared, task: Runnable) {
@@ -35,9 +36,8 @@ impl Scheduler for MultiThread {
         self.wake_one(shared);
     }
 
-    fn list(&self, shared: &Shared) -> usize {
-        // The last list is for spawns from outside.
-        worker::current_index(shared).unwrap_or(self.remotes.len())
+    fn mine(&self, shared: &Shared) -> Option<Mine> {
+        worker::mine(shared)
     }
 
     fn injected(&self) -> usize {

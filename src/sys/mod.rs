@@ -1,5 +1,6 @@
 //! The operating system, one file a subject: the only place that says `libc::`.
 
+pub(crate) mod barrier;
 pub(crate) mod call;
 pub(crate) mod fork;
 pub(crate) mod signal;

@@ -1,7 +1,7 @@
 //! What all tasks have, whatever their future: header, references, the right to run, the waker.
 //!
 //! ```text
-//!   Header: state │ vtable │ id │ place in the owner list │ wait slot │ join waker
+//!   Header: state │ vtable │ id │ links in the owner list │ wait slot │ join waker
 //!      ▲        ▲                   ▲
 //!   Waker ×n  Runnable      TaskRef (JoinHandle, AbortHandle, the list)     all: one pointer
 //! ```
@@ -25,7 +25,6 @@ use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::parts::lifo_slot::OnePointer;
-use crate::parts::slab::Key;
 use crate::task::error::JoinError;
 use crate::task::id::Id;
 use crate::task::state::{AfterRelease, AfterWake, State};
@@ -36,19 +35,45 @@ pub(crate) trait Schedule: Send + Sync + 'static {
     /// Puts a woken task into a queue.
     fn schedule(&self, task: Runnable);
 
-    /// Takes a task that ended off the list of live tasks, and gives back the runtime's reference
-    /// to it. `None` for a task that was never listed: then whoever runs it holds a reference.
-    fn unlist(&self, place: Place) -> Option<TaskRef>;
+    /// Takes a task that ends off the list of live tasks, and gives a reference that keeps it
+    /// until its end is over. `None` for a task that was never listed: then whoever runs it holds
+    /// one.
+    fn unlist(&self, task: Ending) -> Option<TaskRef>;
 }
 
-/// Where a task stands in its runtime's list of live tasks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// Which of the lists.
-    pub(crate) list: u32,
-    /// Where in it.
-    pub(crate) key: Key,
+/// A task that whoever ran it is about to complete.
+pub(crate) struct Ending(NonNull<Header>);
+
+impl Ending {
+    /// The task's one `Ending`.
+    ///
+    /// # Safety
+    ///
+    /// The caller ran the task and completes it after this; it gives the `Ending` to the task's own
+    /// scheduler, at once, and makes no other.
+    #[inline]
+    pub(crate) unsafe fn new(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    /// The task.
+    #[inline]
+    pub(crate) fn task(&self) -> NonNull<Header> {
+        self.0
+    }
 }
+
+/// A task's neighbours in its runtime's list of live tasks (`task/chain.rs`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links {
+    /// Towards the front.
+    pub(crate) before: Option<NonNull<Header>>,
+    /// Towards the end.
+    pub(crate) after: Option<NonNull<Header>>,
+}
+
+/// The list of a task that is on none.
+pub(crate) const NO_LIST: u32 = u32::MAX;
 
 /// What all tasks have, whatever their future.
 #[repr(C)]
@@ -59,8 +84,10 @@ pub(crate) struct Header {
     pub(crate) vtable: &'static Vtable,
     /// The task's id.
     pub(crate) id: Id,
-    /// Where it is listed: written before the first push, read after the last poll.
-    pub(crate) place: StdCell<Place>,
+    /// Its neighbours in the list; under the list's lock.
+    pub(crate) links: StdCell<Links>,
+    /// Which list: written before the first push, read after the last poll.
+    pub(crate) list: StdCell<u32>,
     /// Where it waits; has its own protocol.
     pub(crate) slot: WaitSlot,
     /// The join handle's while the state's `WAKER` flag is clear, else of the thread that completes
@@ -195,8 +222,9 @@ impl Runnable {
 pub(crate) struct TaskRef(pub(crate) NonNull<Header>);
 
 // SAFETY: through a reference one reaches the state word (atomic), what never changes, and the
-// wait slot (its own protocol). The stage and the join waker are reached only by the unsafe
-// functions below, whose callers say why they may.
+// wait slot (its own protocol). The links are reached under the list's lock only, its number as
+// `Header` says. The stage and the join waker are reached only by the unsafe functions below,
+// whose callers say why they may.
 unsafe impl Send for TaskRef {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRef {}
@@ -226,9 +254,20 @@ impl TaskRef {
         &self.header().slot
     }
 
-    /// Notes where the task stands in its runtime's list. Before the first push only.
-    pub(crate) fn set_place(&self, place: Place) {
-        self.header().place.set(place);
+    /// Notes on which list the task is. Before the first push only.
+    pub(crate) fn set_list(&self, list: u32) {
+        self.header().list.set(list);
+    }
+
+    /// One more reference to a task.
+    ///
+    /// # Safety
+    ///
+    /// Somebody holds a counted reference to it meanwhile.
+    pub(crate) unsafe fn count_up(task: NonNull<Header>) -> Self {
+        // SAFETY: the reference that somebody holds keeps the memory.
+        unsafe { task.as_ref() }.state.retain();
+        Self(task)
     }
 
     /// Asks for the task's end.

@@ -9,6 +9,7 @@
 //! `yield_now`.
 
 pub(crate) mod builder;
+pub(crate) mod chain;
 pub(crate) mod error;
 pub(crate) mod header;
 pub(crate) mod id;

@@ -3,7 +3,7 @@
 //! ```text
 //!   Cell<F, S>          one allocation, aligned to 8
 //!   ┌────────────────────────────────────────────────────────────────────────────┐
-//!   │ Header: state │ vtable │ id │ place in the owner list │ wait slot │ join waker │
+//!   │ Header: state │ vtable │ id │ links in the owner list │ wait slot │ join waker │
 //!   ├────────────────────────────────────────────────────────────────────────────┤
 //!   │ scheduler S │ stage: the future F, then its result, then nothing            │
 //!   └────────────────────────────────────────────────────────────────────────────┘
@@ -15,16 +15,17 @@
 //! |---|---|---|
 //! | state | anybody | any time, through its functions |
 //! | vtable, id, scheduler | anybody | any time, they never change |
-//! | place | the runtime | written before the first push, read after the last poll |
+//! | list | the runtime | written before the first push, read after the last poll |
+//! | links | the runtime | under the list's lock |
 //! | wait slot | written by the poller, read by anybody | it has its own protocol |
 //! | stage | the poller | from `start_poll` to `complete` |
 //! | | the join handle, else the runtime | after `complete`, as it says |
 //! | join waker | the join handle | while the `WAKER` flag is clear |
 //! | | the completing thread | after `complete`, if it said so |
 //!
-//! Locked operations of `spawn(f).await` on one thread: the owner list's mutex 4, parent's waker 1,
-//! `leave_waker` 1, `finish_poll` of the parent 1, `complete` 1, wake of the parent 1, `release` 1.
-//! A recycled block instead of malloc; no clock.
+//! Locked operations of `spawn(f).await` on one thread: parent's waker 1, `leave_waker` 1,
+//! `finish_poll` of the parent 1, `complete` 1, wake of the parent 1, `release` 1. None for the
+//! owner list (its biased lock); a recycled block instead of malloc; no clock.
 //!
 //! Read next: `task/join.rs`.
 
@@ -45,13 +46,12 @@ use std::task::{Context, Poll};
 
 use crate::parts::blocks;
 use crate::parts::names::Name;
-use crate::parts::slab::Key;
 use crate::parts::unwind;
 use crate::parts::wait_site;
 use crate::task::error::JoinError;
 use crate::task::header::{
-    CURRENT, Header, Place, Ran, Runnable, Schedule, TaskRef, Vtable, YIELDED, borrowed_waker,
-    current_id,
+    CURRENT, Ending, Header, Links, NO_LIST, Ran, Runnable, Schedule, TaskRef, Vtable, YIELDED,
+    borrowed_waker, current_id,
 };
 use crate::task::id::Id;
 use crate::task::state::{AfterPoll, StartPoll, State};
@@ -87,7 +87,7 @@ pub(crate) struct Birth {
 pub(crate) struct NewTask {
     /// The right to run it: the task is scheduled.
     pub(crate) runnable: Runnable,
-    /// The runtime's reference, to be listed ([`TaskRef::set_place`]). While a task is neither
+    /// The runtime's reference, to be listed ([`TaskRef::set_list`]). While a task is neither
     /// listed nor complete somebody must hold this.
     pub(crate) own: TaskRef,
     /// The join handle's reference.
@@ -115,10 +115,11 @@ where
                 }
             },
             id: birth.id,
-            place: StdCell::new(Place {
-                list: 0,
-                key: Key::NONE,
+            links: StdCell::new(Links {
+                before: None,
+                after: None,
             }),
+            list: StdCell::new(NO_LIST),
             slot: WaitSlot::new(parent, birth.name, birth.spawned),
             join_waker: UnsafeCell::new(None),
         },
@@ -229,7 +230,9 @@ fn finish<F: Future, S: Schedule>(cell: &Cell<F, S>) {
     let header = &cell.header;
     // Before `complete`, and dropped last: it keeps the memory. What is on the list is therefore
     // alive, so `dump` and shutdown may count references to it up.
-    let own = cell.scheduler.unlist(header.place.get());
+    // SAFETY: the caller ran the task, which is completed below, once.
+    let ending = unsafe { Ending::new(NonNull::from(cell).cast()) };
+    let own = cell.scheduler.unlist(ending);
     let after = header.state.complete();
     if after.drop_output {
         // SAFETY: `complete` said that no join handle wants the output; nobody else touches it.
