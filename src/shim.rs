@@ -195,6 +195,15 @@ mod loom_side {
                 self.steal()
             }
 
+            /// The stand-in moves none.
+            pub(crate) fn steal_batch_with_limit(
+                &self,
+                _to: &Worker<T>,
+                _most: usize,
+            ) -> Steal<()> {
+                Steal::Empty
+            }
+
             /// True when nothing is there.
             pub(crate) fn is_empty(&self) -> bool {
                 self.0.lock().unwrap().is_empty()

@@ -25,7 +25,7 @@ mod on_rayon_core {
 }
 
 /// Rows, each with the ratio it must reach.
-const ROWS: [(&str, f64); 11] = [
+const ROWS: [(&str, f64); 15] = [
     ("fib35_1", 3.0),
     ("tree_1", 3.0),
     ("fib35_2", 2.0),
@@ -34,6 +34,10 @@ const ROWS: [(&str, f64); 11] = [
     ("leaves_8", 0.97),
     ("scope_spawn_1", 1.25),
     ("scope_spawn_2", 1.25),
+    ("spawn_fifo_1", 1.0),
+    ("spawn_fifo_2", 1.0),
+    ("spawn_outside_1", 1.0),
+    ("spawn_outside_2", 1.0),
     ("install_1", 2.0),
     ("install_2", 2.0),
     ("install_rest_2", 1.0),

@@ -2,7 +2,6 @@
 // Each function gives nanoseconds per operation, measured once, in a process of its own.
 
 use pool::{ThreadPool, ThreadPoolBuilder};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A pool of `threads` threads.
@@ -87,12 +86,37 @@ fn install(threads_in_pool: usize, rest: Duration, times: usize) -> f64 {
 /// A million empty tasks in a scope.
 fn spawns(threads_in_pool: usize) -> f64 {
     const TASKS: u64 = 1_000_000;
-    let done = AtomicU64::new(0);
     let pool = threads(threads_in_pool);
     best(TASKS, || {
         pool.scope(|scope| {
             for _ in 0..TASKS {
-                scope.spawn(|_| _ = done.fetch_add(1, Ordering::Relaxed));
+                scope.spawn(|_| ());
+            }
+        });
+    })
+}
+
+/// The same, oldest first.
+fn fifo_spawns(threads_in_pool: usize) -> f64 {
+    const TASKS: u64 = 1_000_000;
+    let pool = threads(threads_in_pool);
+    best(TASKS, || {
+        pool.scope_fifo(|scope| {
+            for _ in 0..TASKS {
+                scope.spawn_fifo(|_| ());
+            }
+        });
+    })
+}
+
+/// The same, spawned from a thread that is no worker.
+fn outside_spawns(threads_in_pool: usize) -> f64 {
+    const TASKS: u64 = 1_000_000;
+    let pool = threads(threads_in_pool);
+    best(TASKS, || {
+        pool.in_place_scope(|scope| {
+            for _ in 0..TASKS {
+                scope.spawn(|_| ());
             }
         });
     })
@@ -126,6 +150,10 @@ pub fn run(row: &str) -> f64 {
         "leaves_8" => leaves(),
         "scope_spawn_1" => spawns(1),
         "scope_spawn_2" => spawns(2),
+        "spawn_fifo_1" => fifo_spawns(1),
+        "spawn_fifo_2" => fifo_spawns(2),
+        "spawn_outside_1" => outside_spawns(1),
+        "spawn_outside_2" => outside_spawns(2),
         "install_1" => install(1, Duration::ZERO, 20_000),
         "install_2" => install(2, Duration::ZERO, 20_000),
         "install_rest_2" => install(2, Duration::from_millis(2), 300),

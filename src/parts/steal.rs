@@ -60,11 +60,25 @@ impl<T> Sources<T> {
             .find_map(|victim| insist(|| victim.steal_batch_and_pop(own)))
     }
 
-    /// The oldest item of a peer of worker `me`, and only that one: of work that splits itself
-    /// the oldest item is half of it all.
-    pub(crate) fn steal_one(&self, me: usize, rng: &mut Rng) -> Option<T> {
-        self.victims(me, rng)
-            .find_map(|victim| insist(|| victim.steal()))
+    /// The oldest item of a peer of worker `me`, and into `own` as many of the next ones as
+    /// `more` says, at most half of what is there. Of work that splits itself that is 0: the
+    /// oldest item is half of it all.
+    pub(crate) fn steal_some(
+        &self,
+        me: usize,
+        own: &Worker<T>,
+        rng: &mut Rng,
+        more: impl Fn(&T) -> usize,
+    ) -> Option<T> {
+        self.victims(me, rng).find_map(|victim| {
+            let first = insist(|| victim.steal())?;
+            let more = more(&first);
+            if more > 0 {
+                // A lost race is no harm: there is one item already.
+                _ = victim.steal_batch_with_limit(own, more);
+            }
+            Some(first)
+        })
     }
 
     /// The peers of worker `me`, once round, from a random one on.

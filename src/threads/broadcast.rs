@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::parts::unwind::catch;
+use crate::threads::account::Whole;
 use crate::threads::global;
 use crate::threads::job;
 use crate::threads::pool::ThreadPool;
@@ -166,7 +167,7 @@ where
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = Some(result);
             // From here on `shared` may be gone.
-            shared.open.done();
+            shared.open.done(1);
         };
         // SAFETY: this function waits below until each run is over, and nothing until there
         // unwinds; `run` catches the panic of `op`.
@@ -208,13 +209,13 @@ where
     F: Fn(BroadcastContext<'_>) + Send + Sync,
 {
     let registry = core.registry();
-    core.open(registry.num_threads());
+    core.add(registry.num_threads());
     let op = Arc::new(op);
     for index in 0..registry.num_threads() {
         let op = Arc::clone(&op);
-        let run = move || BroadcastContext::with(|ctx| op(ctx));
+        let run = move |_: &ScopeCore| BroadcastContext::with(|ctx| op(ctx));
         // SAFETY: the caller's promise; the job is queued in the next line.
-        let job = unsafe { core.job(run) };
+        let job = unsafe { ScopeCore::job(core, run) };
         registry.send_to(index, job);
     }
 }

@@ -40,13 +40,16 @@ impl Fifo {
     ///
     /// The queue stays where it is until all its jobs have begun.
     pub(crate) unsafe fn push(&self, job: JobRef) -> JobRef {
+        let flat = job.is_flat();
         self.jobs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(job);
         // SAFETY: the queue stays, as the caller promises, until this token's job has begun. Of
         // tokens, exceptionally, there are several: `run_oldest` takes one job for each.
-        unsafe { JobRef::new(NonNull::from(self).cast()) }
+        let token = unsafe { JobRef::new(NonNull::from(self).cast()) };
+        // All jobs of a queue are of one kind.
+        if flat { token.flat() } else { token }
     }
 }
 

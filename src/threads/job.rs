@@ -10,8 +10,11 @@
 //!
 //! One pointer and not pointer and function, so that a deque's slot is one word and a join writes
 //! one word into its ring.
-//! A heap job's memory comes from the free lists of `parts/blocks.rs`: malloc was more than half
-//! of the price of a spawn.
+//! Jobs are aligned, so the pointer's lowest bit is free. It marks *flat* jobs: those that do not
+//! split themselves. A thief takes some more of them along, and they see to the worker's account
+//! themselves (`threads/account.rs`).
+//! A heap job's memory comes from `threads/pages.rs`: malloc was more than half of the price of a
+//! spawn.
 //! Read next: `threads/ring.rs`.
 
 #![allow(
@@ -25,8 +28,8 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::thread;
 
-use crate::parts::blocks;
 use crate::parts::unwind::catch;
+use crate::threads::pages;
 
 /// What every job begins with.
 #[repr(C)]
@@ -44,9 +47,15 @@ impl Header {
     }
 }
 
+/// Set in the pointer to a flat job.
+const FLAT: usize = 1;
+
 /// A job that waits to be run, once. Not `Clone`: whoever has it runs it.
 #[derive(Debug)]
-pub(crate) struct JobRef(NonNull<Header>);
+pub(crate) struct JobRef(
+    /// The header's address, perhaps with `FLAT`.
+    NonNull<Header>,
+);
 
 // SAFETY: the maker promises in `JobRef::new` that any thread may run it.
 unsafe impl Send for JobRef {}
@@ -63,21 +72,37 @@ impl JobRef {
         Self(header)
     }
 
-    /// True for the job at `header`.
+    /// True for the job at `header`, which is not flat.
     #[inline]
     pub(crate) fn is<T>(&self, header: NonNull<T>) -> bool {
         self.0.cast() == header
     }
 
+    /// The same job, marked as flat: when it runs it first settles the worker's account, or
+    /// begins a part in it.
+    #[inline]
+    pub(crate) fn flat(self) -> Self {
+        Self(self.0.map_addr(|address| address | FLAT))
+    }
+
+    /// True when it is flat.
+    #[inline]
+    pub(crate) fn is_flat(&self) -> bool {
+        self.0.addr().get() & FLAT != 0
+    }
+
     /// Runs it.
     #[inline]
     pub(crate) fn execute(self) {
+        let address = self.0.as_ptr().map_addr(|address| address & !FLAT);
+        // SAFETY: `JobRef::new` had a header that is not null, and more aligned than `FLAT`.
+        let header = unsafe { NonNull::new_unchecked(address) };
         // SAFETY: `JobRef::new`'s caller promised that the job is there until it is run, which
         // is now.
-        let execute = unsafe { self.0.as_ref() }.execute;
+        let execute = unsafe { header.as_ref() }.execute;
         // SAFETY: as promised to `JobRef::new`; there is one `JobRef` to the job, and it ends
         // here.
-        unsafe { execute(self.0) }
+        unsafe { execute(header) }
     }
 }
 
@@ -156,7 +181,7 @@ struct HeapJob<F> {
 /// What `body` borrows lives until it has run; it runs exactly once, and `body` does not unwind.
 #[inline]
 pub(crate) unsafe fn on_heap<F: FnOnce() + Send>(body: F) -> JobRef {
-    let block = blocks::allocate(Layout::new::<HeapJob<F>>()).cast::<HeapJob<F>>();
+    let block = pages::allocate(Layout::new::<HeapJob<F>>()).cast::<HeapJob<F>>();
     let job = HeapJob {
         header: Header::new(execute::<F>),
         body: ManuallyDrop::new(body),
@@ -179,6 +204,6 @@ unsafe fn execute<F: FnOnce()>(header: NonNull<Header>) {
     let job = unsafe { block.read() };
     // Before the body runs: a job that spawns the next one finds the block warm.
     // SAFETY: allocated by `on_heap` with this layout; its content has moved out.
-    unsafe { blocks::release(block.cast(), Layout::new::<HeapJob<F>>()) };
+    unsafe { pages::release(block.cast(), Layout::new::<HeapJob<F>>()) };
     ManuallyDrop::into_inner(job.body)();
 }

@@ -16,12 +16,13 @@
 //! assert_eq!(fib(20), 6765);
 //! ```
 //!
-//! In reading order: `latch`, `job` and `ring` (the small machines); `registry` and `worker` (a
+//! In reading order: `latch`, `pages`, `job`, `ring` and `account` (the small machines); `registry` and `worker` (a
 //! pool's shared part, and the loop over it) with `spin` and `counters`; `visit` (how a thread
 //! outside waits); `join`; `global`, `start`, `builder`, `configuration` and `pool` (how a pool
 //! comes to be); `spawn` with `fifo`, `scope` and `scope_fifo`, `broadcast`; `submit` with
 //! `ticket`, `pending` and `job_error`; `slices` and `sort`; `current`, `yielding` and `metrics`.
 
+mod account;
 mod broadcast;
 mod build_error;
 mod builder;
@@ -35,6 +36,7 @@ mod job_error;
 mod join;
 mod latch;
 mod metrics;
+mod pages;
 mod pending;
 mod pool;
 mod registry;

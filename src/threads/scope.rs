@@ -4,6 +4,7 @@
 //!   scope(body) ─ count 1 ─► body runs: spawn adds 1 and queues a job …
 //!                            body over, job over: takes 1 off; the one that comes to 0
 //!                            sets the latch, and does not touch the scope again
+//!                            (both by way of the worker's account: threads/account.rs)
 //!   wait for the latch (a worker works on meanwhile); throw the first panic again; return
 //! ```
 //!
@@ -25,12 +26,14 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::parts::unwind::{self, catch};
+use crate::threads::account::Whole;
 use crate::threads::global;
 use crate::threads::job::{self, JobRef};
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
 use crate::threads::spawn::enqueue;
 use crate::threads::visit::Open;
+use crate::threads::worker::with_current;
 
 /// What both kinds of scope are made of.
 pub(crate) struct ScopeCore {
@@ -57,37 +60,63 @@ impl ScopeCore {
         &self.registry
     }
 
-    /// Opens `count` jobs.
-    pub(crate) fn open(&self, count: usize) {
+    /// `count` jobs more.
+    pub(crate) fn add(&self, count: usize) {
         self.open.add(count);
     }
 
-    /// Makes a job of the scope, which has been opened for it.
+    /// One job more: where the worker has one in its account, without a locked operation.
+    #[inline]
+    pub(crate) fn add_one(&self) {
+        with_current(|worker| match worker {
+            Some(worker) => worker.account.open(&self.open),
+            None => self.open.add(1),
+        });
+    }
+
+    /// Makes a job of `scope`, to which it has been added.
     ///
     /// # Safety
     ///
     /// `body` borrows only what lives until [`complete`](Self::complete) returns, which is called
     /// on this scope and returns after the job; the job is queued, in the scope's pool.
-    pub(crate) unsafe fn job(&self, body: impl FnOnce() + Send) -> JobRef {
-        let scope = SharedRef(NonNull::from(self));
-        // The scope is alive until `run` takes this job off its count.
-        let body = move || _ = scope.get().run(body);
+    pub(crate) unsafe fn job<S>(scope: &S, body: impl FnOnce(&S) + Send) -> JobRef
+    where
+        S: AsRef<Self> + Sync,
+    {
+        let scope = SharedRef(NonNull::from(scope));
+        let body = move || {
+            // The scope is alive until `run` takes this job off its count.
+            let scope = scope.get();
+            _ = scope.as_ref().run(|| body(scope));
+        };
         // SAFETY: `complete` waits for the job; `run` does not unwind.
-        unsafe { job::on_heap(body) }
+        let job = unsafe { job::on_heap(body) };
+        // Flat: `run` begins a part in the account.
+        job.flat()
     }
 
     /// Runs a body or a job, keeps its panic, and takes it off the count.
     fn run<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
-        let result = match catch(body) {
-            Ok(result) => Some(result),
-            Err(payload) => {
-                self.keep(payload);
-                None
+        with_current(|worker| {
+            if let Some(worker) = worker {
+                // SAFETY: `end` is below, and nothing in between unwinds.
+                unsafe { worker.account.begin(&self.open) };
             }
-        };
-        // From here on the scope may be gone, unless this is the body's end.
-        self.open.done();
-        result
+            let result = match catch(body) {
+                Ok(result) => Some(result),
+                Err(payload) => {
+                    self.keep(payload);
+                    None
+                }
+            };
+            // From here on the scope may be gone, unless this is the body's end.
+            match worker {
+                Some(worker) => worker.account.end(&self.open),
+                None => self.open.done(1),
+            }
+            result
+        })
     }
 
     /// Keeps the first panic; drops others, outside of the lock.
@@ -107,6 +136,11 @@ impl ScopeCore {
     /// Runs the body on this thread, and waits for it and all jobs.
     pub(crate) fn complete<R>(&self, body: impl FnOnce() -> R) -> R {
         let result = self.run(body);
+        with_current(|worker| {
+            if let Some(worker) = worker {
+                worker.account.settle();
+            }
+        });
         self.open.wait();
         let panic = self
             .panic
@@ -121,6 +155,12 @@ impl ScopeCore {
             }
             (None, None) => unreachable!("scope: a body without result kept its panic"),
         }
+    }
+}
+
+impl AsRef<Self> for ScopeCore {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -185,11 +225,16 @@ impl<'scope> Scope<'scope> {
     where
         BODY: FnOnce(&Scope<'scope>) + Send + 'scope,
     {
-        self.core.open(1);
-        let scope = SharedRef(NonNull::from(self));
+        self.core.add_one();
         // SAFETY: `body` lives for `'scope`, which outlives `complete`; the job is queued here.
-        let job = unsafe { self.core.job(move || body(scope.get())) };
+        let job = unsafe { ScopeCore::job(self, body) };
         enqueue(self.core.registry(), job);
+    }
+}
+
+impl AsRef<ScopeCore> for Scope<'_> {
+    fn as_ref(&self) -> &ScopeCore {
+        &self.core
     }
 }
 

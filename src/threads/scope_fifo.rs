@@ -10,14 +10,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::threads::fifo::Fifo;
 use crate::threads::global;
 use crate::threads::pool::ThreadPool;
 use crate::threads::registry::Registry;
-use crate::threads::scope::{Invariant, ScopeCore, SharedRef};
+use crate::threads::scope::{Invariant, ScopeCore};
 use crate::threads::worker::with_worker_of;
 
 /// The place to spawn jobs that the call of [`scope_fifo`] waits for.
@@ -59,10 +58,9 @@ impl<'scope> ScopeFifo<'scope> {
     where
         BODY: FnOnce(&ScopeFifo<'scope>) + Send + 'scope,
     {
-        self.core.open(1);
-        let scope = SharedRef(NonNull::from(self));
+        self.core.add_one();
         // SAFETY: `body` lives for `'scope`, which outlives `complete`; the job is queued here.
-        let job = unsafe { self.core.job(move || body(scope.get())) };
+        let job = unsafe { ScopeCore::job(self, body) };
         with_worker_of(self.core.registry(), |worker| match worker {
             Some(worker) => {
                 let fifo = &self.fifos[worker.index];
@@ -71,6 +69,12 @@ impl<'scope> ScopeFifo<'scope> {
             }
             None => self.core.registry().inject(job),
         });
+    }
+}
+
+impl AsRef<ScopeCore> for ScopeFifo<'_> {
+    fn as_ref(&self) -> &ScopeCore {
+        &self.core
     }
 }
 

@@ -116,14 +116,18 @@ pub(crate) fn detached(registry: &Registry, func: impl FnOnce() + Send + 'static
     let body = move || {
         with_current(|worker| {
             // The worker keeps its pool alive, also when this was the last hold.
-            let registry = &worker.expect("jobs run on workers").registry;
+            let worker = worker.expect("jobs run on workers");
+            worker.account.settle();
+            let registry = &worker.registry;
             registry.catch(func);
             registry.release();
         });
     };
     // SAFETY: it borrows nothing, and does not unwind: `catch` ends the process if need be. What
     // is queued is run before the workers leave, because it holds the pool.
-    unsafe { job::on_heap(body) }
+    let job = unsafe { job::on_heap(body) };
+    // Flat: it settles the account.
+    job.flat()
 }
 
 /// `spawn` in a given pool.

@@ -180,7 +180,8 @@ where
     // `Send`. It is queued once, by the caller, and run before the workers leave, because it
     // holds the pool.
     let job = unsafe { JobRef::new(block.cast()) };
-    (job, Ticket(block), reader)
+    // Flat: it settles the account.
+    (job.flat(), Ticket(block), reader)
 }
 
 /// The block alone, for both sides.
@@ -255,7 +256,9 @@ where
     let epoch = unsafe { head.as_ref() }.epoch;
     with_current(|worker| {
         // The worker keeps its pool alive, also when this was the last hold.
-        let registry = &worker.expect("jobs run on workers").registry;
+        let worker = worker.expect("jobs run on workers");
+        worker.account.settle();
+        let registry = &worker.registry;
         // SAFETY: as the caller promises.
         if let Some((closure, writer)) = unsafe { begin::<F, T>(head) } {
             let outcome = if epoch == registry.epoch() {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::parts::block_on::{self, ThreadWaker};
+use crate::threads::account::Whole;
 use crate::threads::job::{Errand, Header, JobRef};
 use crate::threads::latch::{CountLatch, Latch};
 use crate::threads::registry::Registry;
@@ -93,22 +94,23 @@ impl Open {
         }
     }
 
-    /// `more` parts. The caller is a part itself.
-    pub(crate) fn add(&self, more: usize) {
-        self.parts.add(more);
-    }
-
-    /// A part is over. On return this may be gone, unless the caller is the one that waits.
-    pub(crate) fn done(&self) {
-        // Cloned before the latch is set, as the latch demands.
-        if let Some(waiter) = self.parts.done(1, || self.waiter.clone()) {
-            waiter.unpark();
-        }
-    }
-
     /// Waits for all parts. Called on the thread that made this.
     pub(crate) fn wait(&self) {
         self.waiter.wait(self.parts.latch());
+    }
+}
+
+impl Whole for Open {
+    fn add(&self, count: usize) {
+        self.parts.add(count);
+    }
+
+    /// On return this may be gone, unless the caller is the one that waits.
+    fn done(&self, count: usize) {
+        // Cloned before the latch is set, as the latch demands.
+        if let Some(waiter) = self.parts.done(count, || self.waiter.clone()) {
+            waiter.unpark();
+        }
     }
 }
 

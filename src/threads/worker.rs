@@ -29,6 +29,7 @@ use crate::parts::idle::Place;
 use crate::parts::parker;
 use crate::parts::rng::Rng;
 use crate::shim::deque::Worker as Deque;
+use crate::threads::account::Account;
 use crate::threads::job::JobRef;
 use crate::threads::latch::Latch;
 use crate::threads::registry::{Registry, Seat};
@@ -39,6 +40,12 @@ thread_local! {
     /// The worker that this thread is; null elsewhere. It is set for as long as the worker lives.
     static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
 }
+
+/// Flat jobs that a thief takes along with the one it has found.
+///
+/// Unit: jobs, and at most half of what the victim has. Source: crossbeam takes up to 32; half of
+/// that, since flat jobs may be long; not tuned.
+const BATCH: usize = 15;
 
 /// A worker, on its thread. Nobody else has a reference to it.
 pub(crate) struct Worker {
@@ -57,6 +64,8 @@ pub(crate) struct Worker {
     rng: RefCell<Rng>,
     /// How long to look before sleeping.
     spin: Spin,
+    /// What it owes to the scope whose jobs it runs.
+    pub(crate) account: Account,
 }
 
 /// What a worker waits for.
@@ -68,6 +77,12 @@ pub(crate) trait Goal {
     fn announce(&self) -> bool;
     /// The worker found a job instead.
     fn retract(&self);
+    /// True for a thread's main loop: it waits for no particular job, so what it owes to a scope
+    /// may wait until the next job is not of that scope. In any other wait the last job of the
+    /// scope may be what ends it.
+    fn may_settle_late(&self) -> bool {
+        false
+    }
     /// When the wait is over in any case; then `is_reached` says so.
     fn end(&self) -> Option<Instant> {
         None
@@ -103,6 +118,10 @@ impl Goal for Ended<'_> {
     }
 
     fn retract(&self) {}
+
+    fn may_settle_late(&self) -> bool {
+        true
+    }
 }
 
 /// Calls `f` with the worker that this thread is.
@@ -153,6 +172,7 @@ impl Worker {
             registry,
             rng: RefCell::new(Rng::from_system()),
             spin: Spin::worker(),
+            account: Account::new(),
         }
     }
 
@@ -241,7 +261,10 @@ impl Worker {
     /// A job from somewhere else.
     fn take_foreign(&self) -> Option<JobRef> {
         let sources = &self.registry.sources;
-        if let Some(job) = sources.steal_one(self.index, &mut self.rng.borrow_mut()) {
+        // Of flat work some more, or each job would cost a search.
+        let take = |job: &JobRef| if job.is_flat() { BATCH } else { 0 };
+        let rng = &mut self.rng.borrow_mut();
+        if let Some(job) = sources.steal_some(self.index, &self.deque, rng, take) {
             self.seat().counters.steals.bump();
             return Some(job);
         }
@@ -257,7 +280,18 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
+        self.execute_of_many(job);
+        self.account.settle();
+    }
+
+    /// Runs a job. Whatever comes next, the caller settles the account first, unless it is the
+    /// next job.
+    #[inline]
+    fn execute_of_many(&self, job: JobRef) {
         self.seat().counters.jobs.bump();
+        if !job.is_flat() {
+            self.account.settle();
+        }
         job.execute();
     }
 
@@ -275,10 +309,17 @@ impl Worker {
         // Whoever waits here for long must not sit on work.
         self.publish_all();
         while !goal.is_reached() {
-            if let Some(job) = self.take_own().or_else(|| self.search_or_sleep(goal)) {
-                self.execute(job);
+            let job = self.take_own().or_else(|| {
+                self.account.settle();
+                self.search_or_sleep(goal)
+            });
+            match job {
+                Some(job) if goal.may_settle_late() => self.execute_of_many(job),
+                Some(job) => self.execute(job),
+                None => {}
             }
         }
+        self.account.settle();
     }
 
     /// Steps 2 and 3. `None`: the goal may be reached, or there may be a job of our own.
