@@ -56,6 +56,7 @@ pub(crate) fn block_on<F: Future>(handle: &Handle, mut root: Pin<&mut F>) -> F::
                 }),
             };
             let running = guard.running.as_ref().expect("set above");
+            let _owner = handle.0.owned.owner(0);
             return RUNNING
                 .with(|slot| slot.set(running, || event_loop::drive(handle, this, running, root)));
         }
@@ -111,6 +112,7 @@ pub(crate) fn shutdown(handle: &Handle) {
         }),
     };
     let running = guard.running.as_ref().expect("set above");
+    let _owner = shared.owned.owner(0);
     context::with_entered(handle, || {
         RUNNING.with(|slot| {
             slot.set(running, || {

@@ -35,7 +35,7 @@ use crate::runtime::driver::Driver;
 use crate::task::header::{Ending, Runnable, Schedule, TaskRef};
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
-use crate::task::owned::{Mine, Owned};
+use crate::task::owned::Owned;
 use crate::task::raw::{self, Birth, NewTask};
 
 /// A handle of a runtime: spawns into it, from any thread. Cloning counts a reference.
@@ -86,9 +86,6 @@ pub(crate) trait Scheduler: Send + Sync {
     /// Puts a task that was spawned or woken into a queue, and wakes a thread for it if that is
     /// needed.
     fn push(&self, shared: &Shared, task: Runnable);
-
-    /// The list of live tasks that this thread may use as its owner now, if any.
-    fn mine(&self, shared: &Shared) -> Option<Mine>;
 
     /// Tasks that wait in the queue which everybody may push into.
     fn injected(&self) -> usize;
@@ -252,8 +249,7 @@ impl Schedule for Home {
 
     #[inline]
     fn unlist(&self, task: Ending) -> Option<TaskRef> {
-        let mine = self.0.scheduler.mine(&self.0);
-        self.0.owned.remove(mine.as_ref(), task)
+        self.0.owned.remove(task)
     }
 }
 
@@ -312,8 +308,7 @@ impl Handle {
         } = task;
         // SAFETY: `join` comes from `new_task` with this very future.
         let handle = unsafe { JoinHandle::new(join) };
-        let mine = self.0.scheduler.mine(&self.0);
-        match self.0.owned.insert(mine.as_ref(), own) {
+        match self.0.owned.insert(own) {
             Ok(()) => self.0.scheduler.push(&self.0, runnable),
             Err(own) => {
                 // The runtime is ending: the future is dropped here and now.

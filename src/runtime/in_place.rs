@@ -19,7 +19,7 @@ use std::sync::PoisonError;
 
 use crate::parts::block_on;
 use crate::parts::budget;
-use crate::runtime::handle::Handle;
+use crate::runtime::handle::{Handle, Shared};
 use crate::runtime::multi_thread;
 use crate::runtime::worker::RUNNING;
 use crate::runtime::workers::{self, MultiThread};
@@ -27,6 +27,7 @@ use crate::runtime::workers::{self, MultiThread};
 /// Gives the core back to this thread when the blocking closure is over, also by a panic.
 struct TakeBack<'a> {
     this: &'a MultiThread,
+    shared: &'a Shared,
     index: usize,
 }
 
@@ -39,6 +40,7 @@ impl Drop for TakeBack<'_> {
                 slot.with(|running| {
                     if let Some(running) = running {
                         *running.core.borrow_mut() = core;
+                        self.shared.owned.pick_up(self.index);
                     }
                 });
             });
@@ -68,8 +70,13 @@ pub(crate) fn block_in_place<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
     if let Some(task) = remote.lifo.take() {
         core.tasks.push(task);
     }
+    shared.owned.put_down();
     *remote.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
-    let _take_back = TakeBack { this, index };
+    let _take_back = TakeBack {
+        this,
+        shared,
+        index,
+    };
     // When the system refuses a thread, peers can still steal from the core's queues.
     _ = multi_thread::start_thread(handle, index);
     budget::unlimited(f)

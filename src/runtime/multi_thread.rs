@@ -21,7 +21,6 @@ use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::worker;
 use crate::runtime::workers::{self, MultiThread};
 use crate::task::header::Runnable;
-use crate::task::owned::Mine;
 
 impl Scheduler for MultiThread {
     fn push(&self, shared: &Shared, task: Runnable) {
@@ -34,10 +33,6 @@ impl Scheduler for MultiThread {
         }
         self.tasks.inject(task);
         self.wake_one(shared);
-    }
-
-    fn mine(&self, shared: &Shared) -> Option<Mine> {
-        worker::mine(shared)
     }
 
     fn injected(&self) -> usize {

@@ -13,7 +13,7 @@
 //!
 //! Read next: `runtime/event_loop.rs`, the loop over them.
 
-#![allow(unsafe_code, reason = "says that this thread has the worker's core")]
+#![forbid(unsafe_code)]
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -29,7 +29,6 @@ use crate::parts::scoped::Scoped;
 use crate::runtime::handle::{Handle, RuntimeFlavor, Scheduler, Shared};
 use crate::runtime::pace::Pace;
 use crate::task::header::Runnable;
-use crate::task::owned::Mine;
 
 /// What the thread that drives the runtime has to itself.
 pub(crate) struct Core {
@@ -194,16 +193,6 @@ impl Scheduler for CurrentThread {
         if asleep {
             shared.driver.unpark();
         }
-    }
-
-    fn mine(&self, shared: &Shared) -> Option<Mine> {
-        let drives = RUNNING
-            .try_with(|running| {
-                running.with(|running| running.is_some_and(|r| ptr::eq(r.owner, shared)))
-            })
-            .unwrap_or(false);
-        // SAFETY: `RUNNING` shows this runtime's core, which this thread has then.
-        drives.then(|| unsafe { Mine::new(0) })
     }
 
     fn injected(&self) -> usize {

@@ -20,7 +20,7 @@
 //! Steps 3 and 4 are in `runtime/search.rs`.
 //! Read next: `runtime/search.rs`.
 
-#![allow(unsafe_code, reason = "says that this thread has the worker's core")]
+#![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -38,7 +38,6 @@ use crate::runtime::handle::{Handle, Shared, Spares};
 use crate::runtime::workers::{self, Core, MultiThread};
 use crate::shim::deque::Worker as Deque;
 use crate::task::header::{AfterRun, Runnable};
-use crate::task::owned::Mine;
 use crate::time::timer;
 
 /// Tasks run from the LIFO slot in a row, so that two tasks which wake each other cannot starve
@@ -75,25 +74,6 @@ pub(crate) fn current_index(shared: &Shared) -> Option<usize> {
                 running
                     .filter(|r| ptr::eq(r.owner, shared))
                     .map(|r| r.index)
-            })
-        })
-        .ok()
-        .flatten()
-}
-
-/// The list of live tasks that this thread may use as its owner: it is a worker of the runtime of
-/// `shared`, and has its core.
-#[inline]
-pub(crate) fn mine(shared: &Shared) -> Option<Mine> {
-    RUNNING
-        .try_with(|slot| {
-            slot.with(|running| {
-                let running = running.filter(|r| ptr::eq(r.owner, shared))?;
-                // Borrowed means that our own code works with it, which spawns and ends nothing.
-                let has_core = running.core.try_borrow().is_ok_and(|core| core.is_some());
-                // SAFETY: this thread has the worker's core; it goes to another only through
-                // `block_in_place`, which takes it out of the cell and puts it behind a mutex.
-                has_core.then(|| unsafe { Mine::new(running.index) })
             })
         })
         .ok()
@@ -176,6 +156,7 @@ pub(crate) fn run(handle: Handle, index: usize) {
     };
     let _executor = block_on::enter();
     let _spares = Spares::keep(shared);
+    let _owner = shared.owned.owner(index);
     context::with_entered(&handle, || {
         RUNNING.with(|slot| {
             slot.set(&running, || {

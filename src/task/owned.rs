@@ -21,11 +21,11 @@
 
 #![allow(
     unsafe_code,
-    reason = "a lock whose owner must be told apart, and links in the tasks"
+    reason = "a lock that must know its owner, and links in the tasks"
 )]
 
-use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -39,27 +39,36 @@ use crate::task::header::{Ending, Header, NO_LIST, TaskRef};
 /// Unit: tasks. Source: the heavy barrier (about 10 µs) by this many tasks is 40 ns each; not tuned.
 const ENDED_AT_MOST: usize = 256;
 
-/// The word of a thread that it is worker `index` now: it may use that list as its owner.
-#[derive(Debug)]
-pub(crate) struct Mine {
+/// The list that a thread owns now.
+#[derive(Clone, Copy)]
+struct Here {
+    /// Whose list: the address of its `Owned`'s lists, never followed. Null: none.
+    lists: *const CachePadded<List>,
     index: usize,
-    /// Of this thread only.
-    _not_send: PhantomData<*const ()>,
 }
 
-impl Mine {
-    /// The token for list `index`.
-    ///
-    /// # Safety
-    ///
-    /// The calling thread has the core of worker `index` of the runtime that it uses this with,
-    /// and keeps it while the token lives; a core goes from thread to thread through a mutex.
-    #[inline]
-    pub(crate) unsafe fn new(index: usize) -> Self {
-        Self {
-            index,
-            _not_send: PhantomData,
-        }
+/// A thread that owns no list.
+const NOWHERE: Here = Here {
+    lists: ptr::null(),
+    index: 0,
+};
+
+thread_local! {
+    /// Set by [`Owned::pick_up`], which sees to it that one thread at a time names a list.
+    static HERE: Cell<Here> = const { Cell::new(NOWHERE) };
+}
+
+/// While it lives, this thread owns a list (unless it puts it down meanwhile).
+pub(crate) struct Owner<'a> {
+    owned: &'a Owned,
+    /// What the thread owned before: of another runtime.
+    before: Here,
+}
+
+impl Drop for Owner<'_> {
+    fn drop(&mut self) {
+        self.owned.put_down();
+        HERE.set(self.before);
     }
 }
 
@@ -87,6 +96,8 @@ struct List {
     ended: Mutex<Vec<Ended>>,
     /// The length of `ended`, for a look without the lock; written under it.
     waiting: AtomicUsize,
+    /// No thread owns the list. Ownership passes from thread to thread through this mutex.
+    free: Mutex<bool>,
 }
 
 impl List {
@@ -99,6 +110,7 @@ impl List {
             }),
             ended: Mutex::new(Vec::new()),
             waiting: AtomicUsize::new(0),
+            free: Mutex::new(true),
         }
     }
 
@@ -146,11 +158,55 @@ impl Owned {
         }
     }
 
+    /// This thread becomes worker `index`: it owns that list until the guard is dropped. When
+    /// another thread owns it still, this one does everything as a stranger: slower, not wrong.
+    pub(crate) fn owner(&self, index: usize) -> Owner<'_> {
+        let before = HERE.get();
+        self.pick_up(index);
+        Owner {
+            owned: self,
+            before,
+        }
+    }
+
+    /// Takes a list again after [`put_down`](Self::put_down). For a thread that has an [`Owner`].
+    pub(crate) fn pick_up(&self, index: usize) {
+        let mut free = self.lists[index]
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let lists = self.lists.as_ptr();
+        HERE.set(if std::mem::replace(&mut *free, false) {
+            Here { lists, index }
+        } else {
+            NOWHERE
+        });
+    }
+
+    /// Lets another thread become the worker that this one is.
+    pub(crate) fn put_down(&self) {
+        if let Some(index) = self.mine() {
+            HERE.set(NOWHERE);
+            *self.lists[index]
+                .free
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = true;
+        }
+    }
+
+    /// The list that this thread owns.
+    #[inline]
+    fn mine(&self) -> Option<usize> {
+        let here = HERE.get();
+        ptr::eq(here.lists, self.lists.as_ptr()).then_some(here.index)
+    }
+
     /// Lists a new task: with the worker that this thread is, or with the others. Gives it back
     /// when the runtime is ending: it must be cancelled then.
     #[inline]
-    pub(crate) fn insert(&self, mine: Option<&Mine>, own: TaskRef) -> Result<(), TaskRef> {
-        let index = mine.map_or(self.lists.len() - 1, |mine| mine.index);
+    pub(crate) fn insert(&self, own: TaskRef) -> Result<(), TaskRef> {
+        let mine = self.mine();
+        let index = mine.unwrap_or(self.lists.len() - 1);
         let list = &*self.lists[index];
         let insert = |live: &mut Live| {
             if live.closed {
@@ -169,15 +225,15 @@ impl Owned {
                 unsafe { list.live.by_owner(unlink) }
             });
         }
-        // SAFETY: the token says that this thread is the list's worker now; a worker's core goes
-        // from thread to thread through a mutex, and `insert` calls nothing.
+        // SAFETY: `mine` names a list on one thread at a time, and that passes from thread to
+        // thread through a mutex; and `insert` calls nothing.
         unsafe { list.live.by_owner(insert) }
     }
 
     /// Takes a task that ends off its list, or has it taken off. Gives a reference that keeps it
     /// until the caller is done with it; `None` for a task that was refused.
     #[inline]
-    pub(crate) fn remove(&self, mine: Option<&Mine>, task: Ending) -> Option<TaskRef> {
+    pub(crate) fn remove(&self, task: Ending) -> Option<TaskRef> {
         let task = task.task();
         // SAFETY: it is not complete, so it lives.
         let index = unsafe { task.as_ref() }.list.get();
@@ -190,7 +246,7 @@ impl Owned {
             // `Ending`, so it is taken out once.
             unsafe { live.chain.unlink(task) }
         };
-        if mine.is_some_and(|mine| mine.index == index as usize) {
+        if self.mine() == Some(index as usize) {
             // SAFETY: as in `insert`.
             return Some(unsafe { list.live.by_owner(unlink) });
         }

@@ -102,6 +102,9 @@ where
     S: Schedule,
 {
     let parent = current_id().map_or(0, |id| id.as_u64() as u32);
+    // Before the cell is made, so that its parts are written where they stay: through the stack
+    // they cost 5 ns (`spawn_64_ct`).
+    let memory = blocks::allocate(Layout::new::<Cell<F, S>>()).cast::<Cell<F, S>>();
     let cell = Cell {
         header: Header {
             state: State::new(),
@@ -126,7 +129,6 @@ where
         scheduler,
         stage: UnsafeCell::new(Stage::Future(future)),
     };
-    let memory = blocks::allocate(Layout::new::<Cell<F, S>>()).cast::<Cell<F, S>>();
     // SAFETY: `allocate` gave memory of this layout, which nobody else knows.
     unsafe { memory.write(cell) };
     let header = memory.cast::<Header>();
@@ -292,6 +294,10 @@ unsafe fn drop_output<F: Future, S>(task: NonNull<Header>) {
     let cell = unsafe { task.cast::<Cell<F, S>>().as_ref() };
     // SAFETY: the task is complete and the caller is its join handle, to whom the stage belongs.
     let stage = unsafe { &mut *cell.stage.get() };
+    if matches!(stage, Stage::Gone) {
+        // Taken, as mostly.
+        return;
+    }
     // A panic in the `Drop` of an output that nobody takes is swallowed.
     _ = drop_stage(task, stage);
 }
