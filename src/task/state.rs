@@ -190,7 +190,9 @@ impl State {
     pub(crate) fn complete(&self) -> AfterComplete {
         // Release: the output reaches the join handle's Acquire (`is_complete`, `leave_waker`).
         // Acquire: pairs with the Release in `leave_waker`, so the waker can be read.
-        let before = self.0.fetch_or(COMPLETE, Ordering::AcqRel);
+        // An addition, since the flag is clear: x86 has one instruction that adds and tells what
+        // was there, and none that ors and tells.
+        let before = self.0.fetch_add(COMPLETE, Ordering::AcqRel);
         debug_assert!(before & COMPLETE == 0, "task: completed twice");
         AfterComplete {
             drop_output: before & JOIN == 0,
@@ -295,7 +297,8 @@ impl State {
     pub(crate) fn leave_waker(&self) -> bool {
         // Release: the waker reaches `complete`'s Acquire. Acquire: when the task is complete,
         // pairs with the Release in `complete`, so that the output can be taken.
-        let before = self.0.fetch_or(WAKER, Ordering::AcqRel);
+        // An addition, as in `complete`: only the join handle changes the flag, and it is clear.
+        let before = self.0.fetch_add(WAKER, Ordering::AcqRel);
         debug_assert!(
             before & WAKER == 0,
             "join handle: left a waker over another"
