@@ -1,8 +1,8 @@
 //! Three kinds of concurrency, each made by hand: an event loop, a thread pool, a process pool.
 //!
-//! The event loop and the thread pool are here; the third comes next. The event loop's names and
-//! semantics are tokio's, so that a program written for it runs after `use tokio as rt` becomes
-//! `use trefoil as rt`; the thread pool's are rayon-core's.
+//! The event loop's names and semantics are tokio's, so that a program written for it runs after
+//! `use tokio as rt` becomes `use trefoil as rt`; the thread pool's are rayon-core's; the process
+//! pool's follow Python's `concurrent.futures`.
 //!
 //! ```
 //! use trefoil as rt; // or: use tokio as rt;
@@ -33,6 +33,7 @@
 //! | `TcpStream`, `UdpSocket`, `UnixStream` | [`net`]: `src/net/` |
 //! | `ctrl_c`, `signal::unix` | [`signal`]: `src/signal/` |
 //! | `threads::join`, `scope`, `spawn`, `ThreadPool` | [`threads`]: `src/threads/` |
+//! | `ProcessPool`, `processes::init` | [`processes`]: `src/processes/` |
 //! | `select!`, `join!`, `pin!`, `#[main]`, `#[test]` | [`macros`]: `src/macros/`, `macros/` |
 //!
 //! To read it: `src/parts/parker.rs` and `src/parts/block_on.rs` are the smallest executor; then
@@ -46,6 +47,7 @@ pub mod macros;
 
 pub mod io;
 pub mod net;
+pub mod processes;
 pub mod runtime;
 pub mod signal;
 pub mod sync;

@@ -3,5 +3,8 @@
 pub(crate) mod barrier;
 pub(crate) mod call;
 pub(crate) mod fork;
+pub(crate) mod passing;
+pub(crate) mod pidfd;
+pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -1,0 +1,403 @@
+//! A child process, made by clone(VM, VFORK, PIDFD) and exec.
+//!
+//! ```text
+//!   parent                                child, in the parent's memory, on a stack of its own
+//!   block all signals
+//!   clone ──── suspended ────────────────► 1 handlers to default    5 limits, core files off
+//!     │                                    2 group of its own       6 CLOEXEC above 4
+//!     │                                    3 descriptors 0-4        7 empty signal mask
+//!     │                                    4 lifeline, OOM score    8 exec: memory of its own
+//!     ◄──── exec went well, or exit ─────────┘        │ a step fails: step and errno to `Shared`
+//!   mask as before; the pidfd came with clone         └─► exit_group(127)
+//! ```
+//!
+//! What may run between clone and exec, where the parent's other threads run on in the same memory:
+//!
+//! | allowed | forbidden, and why |
+//! |---|---|
+//! | raw system calls on values made before | taking memory: malloc's lock may be held |
+//! | reading the `Plan` | any lock: its holder may be a thread that waits for us |
+//! | writing `Shared`, volatile | a panic: it would unwind the parent's stack |
+//! | errno, which is the suspended caller's | exit handlers: `exit_group` runs none |
+//!
+//! The lifeline is a pipe whose writing end only the parent has: when the parent dies, in whatever
+//! way, the kernel sends SIGKILL to the child's whole group (fcntl(2): O_ASYNC, F_SETSIG).
+//! Why not std's `Command`: with any set-up of ours it forks, and that costs 100 ms a GiB.
+//! Read next: `sys/pidfd.rs`.
+
+#![allow(
+    unsafe_code,
+    reason = "clone and what must happen between it and exec; std has none of it"
+)]
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use crate::sys::call::check;
+use crate::sys::pidfd::Child;
+
+pub(crate) use libc::{
+    RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC,
+};
+
+/// The child's stack. Unit: bytes. Effect: room for the few calls of [`child`]; a guard page is
+/// added. Not tuned.
+const STACK: usize = 64 << 10;
+/// The guard page below the stack. Unit: bytes; the larger page size of aarch64 fits, too.
+const GUARD: usize = 64 << 10;
+
+/// fcntl(2): which signal O_ASYNC sends. The same on all architectures
+/// (asm-generic/fcntl.h); libc lacks it.
+const F_SETSIG: c_int = 10;
+
+/// Which step of starting a worker failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Step {
+    /// Descriptors for it: socketpair(2), pipe(2), `/dev/null`.
+    Prepare = 1,
+    /// clone(2) itself, or its stack.
+    Clone,
+    /// setpgid(2).
+    Group,
+    /// dup2(2) to the fixed numbers.
+    Descriptors,
+    /// fcntl(2) of the lifeline.
+    Lifeline,
+    /// setrlimit(2), prctl(2), setpriority(2).
+    Limits,
+    /// close_range(2).
+    CloseRange,
+    /// execveat(2).
+    Exec,
+}
+
+impl Step {
+    /// The step with this number; the last for a number that is none.
+    fn from_number(number: c_int) -> Self {
+        [
+            Self::Clone,
+            Self::Group,
+            Self::Descriptors,
+            Self::Lifeline,
+            Self::Limits,
+            Self::CloseRange,
+        ]
+        .into_iter()
+        .find(|step| *step as c_int == number)
+        .unwrap_or(Self::Exec)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepare => "making descriptors",
+            Self::Clone => "clone",
+            Self::Group => "setpgid",
+            Self::Descriptors => "dup2",
+            Self::Lifeline => "lifeline",
+            Self::Limits => "limits",
+            Self::CloseRange => "close_range",
+            Self::Exec => "exec",
+        })
+    }
+}
+
+/// All that the child needs, made before the clone.
+pub(crate) struct Plan<'a> {
+    /// The program, an `O_PATH` descriptor.
+    pub(crate) program: RawFd,
+    /// Its arguments.
+    pub(crate) args: &'a [CString],
+    /// Its environment, `NAME=value`.
+    pub(crate) env: &'a [CString],
+    /// What goes to which number: sources are at least 5, targets below; 4 is the lifeline.
+    pub(crate) descriptors: &'a [(RawFd, RawFd)],
+    /// Resource and value of both limits.
+    pub(crate) limits: &'a [(u32, u64)],
+    /// What to write to `/proc/self/oom_score_adj`.
+    pub(crate) oom_score: Option<CString>,
+    /// No more privileges by exec, ever (prctl(2)).
+    pub(crate) no_new_privs: bool,
+    /// setpriority(2).
+    pub(crate) nice: Option<i32>,
+}
+
+/// What crosses to the child: pointers into a [`Plan`], and the answer.
+struct Shared<'a> {
+    plan: *const Plan<'a>,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    step: c_int,
+    errno: c_int,
+}
+
+/// A mapping that goes away with its owner.
+struct Stack(*mut c_void);
+
+impl Stack {
+    /// A fresh stack above a page that nobody may touch.
+    fn new() -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let (len, none) = (STACK + GUARD, libc::PROT_NONE);
+        // SAFETY: a new mapping at an address of the kernel's choice harms nobody.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, none, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = Self(base);
+        let usable = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: inside the mapping made above, which nobody else knows.
+        check(unsafe { libc::mprotect(base.wrapping_byte_add(GUARD), STACK, usable) })?;
+        Ok(stack)
+    }
+
+    /// Its upper end: stacks grow down on both architectures.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(GUARD + STACK)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: made by `new` with this length; the child has left it (CLONE_VFORK).
+        _ = unsafe { libc::munmap(self.0, STACK + GUARD) };
+    }
+}
+
+/// Pointers to the texts, and a null.
+fn pointers(texts: &[CString]) -> Vec<*const c_char> {
+    let ends = std::iter::once(ptr::null());
+    texts.iter().map(|text| text.as_ptr()).chain(ends).collect()
+}
+
+/// Starts the child of a plan.
+///
+/// # Errors
+///
+/// The step that failed, and how; no child is left then.
+pub(crate) fn start(plan: &Plan<'_>) -> Result<Child, (Step, io::Error)> {
+    let (argv, envp) = (pointers(plan.args), pointers(plan.env));
+    let stack = Stack::new().map_err(|error| (Step::Clone, error))?;
+    let mut shared = Shared {
+        plan,
+        argv: argv.as_ptr(),
+        envp: envp.as_ptr(),
+        step: 0,
+        errno: 0,
+    };
+    let mut pidfd: c_int = -1;
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset(3) writes the whole set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // A handler of the parent's must not run in the child, in the parent's memory.
+    // SAFETY: both are places for a set, and the first was filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let (argument, top) = ((&raw mut shared).cast(), stack.top());
+    // SAFETY: `child` runs on a stack of its own and only makes system calls; this thread is
+    // suspended until it execs or exits, so `shared` and what it points to stay valid and still.
+    let pid = check(unsafe { libc::clone(child, top, flags, argument, &raw mut pidfd) });
+    // SAFETY: `before` was written by the call above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    let pid = pid.map_err(|error| (Step::Clone, error))?;
+    // SAFETY: clone succeeded with CLONE_PIDFD: an open descriptor that nobody else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    // From here on every way out reaps it.
+    let child = Child::new(pid, pidfd);
+    // SAFETY: a field of a local; volatile, since the child wrote it unseen by the compiler.
+    let step = unsafe { (&raw const shared.step).read_volatile() };
+    if step == 0 {
+        return Ok(child);
+    }
+    // SAFETY: as for `step`.
+    let errno = unsafe { (&raw const shared.errno).read_volatile() };
+    Err((Step::from_number(step), io::Error::from_raw_os_error(errno)))
+}
+
+/// Tells which step failed, and leaves without running anything of the parent's.
+fn leave(shared: *mut Shared<'_>, step: Step) -> ! {
+    // SAFETY: it has no precondition (errno(3)).
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: errno of the suspended parent thread, whose thread-locals we share.
+    let errno = unsafe { *errno };
+    // SAFETY: the parent's local, which it does not touch while it is suspended.
+    let shared = unsafe { &mut *shared };
+    // Volatile: the parent reads it behind the compiler's back.
+    // SAFETY: a field of a live struct.
+    unsafe { (&raw mut shared.errno).write_volatile(errno) };
+    // SAFETY: as above.
+    unsafe { (&raw mut shared.step).write_volatile(step as c_int) };
+    loop {
+        // SAFETY: exit_group(2) has no precondition; no exit handler of libc runs.
+        unsafe { libc::syscall(libc::SYS_exit_group, 127) };
+    }
+}
+
+/// The child, from clone to exec.
+extern "C" fn child(shared: *mut c_void) -> c_int {
+    let shared: *mut Shared<'_> = shared.cast();
+    // SAFETY: the parent's local, which it does not touch while it is suspended.
+    let Shared {
+        plan, argv, envp, ..
+    } = unsafe { shared.read() };
+    // SAFETY: `start` keeps the plan alive until this child has left its memory.
+    let plan = unsafe { &*plan };
+    let must = |step: Step, result: c_int| {
+        if result == -1 {
+            leave(shared, step);
+        }
+    };
+    default_handlers();
+    // SAFETY: setpgid(2) of the child itself.
+    must(Step::Group, unsafe { libc::setpgid(0, 0) });
+    for &(from, to) in plan.descriptors {
+        // SAFETY: dup2(2) in the child's own copy of the table.
+        must(Step::Descriptors, unsafe { libc::dup2(from, to) });
+    }
+    must(Step::Lifeline, arm_lifeline());
+    if let Some(score) = &plan.oom_score {
+        raise_oom_score(score);
+    }
+    for &(resource, value) in plan.limits {
+        let limit = libc::rlimit {
+            rlim_cur: value,
+            rlim_max: value,
+        };
+        // SAFETY: `limit` outlives the call.
+        must(Step::Limits, unsafe {
+            libc::setrlimit(resource, &raw const limit)
+        });
+    }
+    if plan.no_new_privs {
+        // SAFETY: prctl(2) with integers.
+        must(Step::Limits, unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        });
+    }
+    if let Some(nice) = plan.nice {
+        // SAFETY: setpriority(2) of the child itself.
+        must(Step::Limits, unsafe {
+            libc::setpriority(libc::PRIO_PROCESS, 0, nice)
+        });
+    }
+    // CLOEXEC instead of closing: the program's own descriptor is among them until exec.
+    let flag = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: close_range(2) in the child's own copy of the table.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 5, u32::MAX, flag) };
+    must(Step::CloseRange, if closed == -1 { -1 } else { 0 });
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset(3) writes the whole set.
+    unsafe { libc::sigemptyset(none.as_mut_ptr()) };
+    // SAFETY: written just above; the mask survives exec, so it is emptied here.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut()) };
+    let (empty, flag) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: both lists end with null, and all texts live in the plan.
+    unsafe { libc::syscall(libc::SYS_execveat, plan.program, empty, argv, envp, flag) };
+    leave(shared, Step::Exec)
+}
+
+/// No handler of the parent's, and nothing ignored: SIG_IGN would survive exec.
+fn default_handlers() {
+    // SAFETY: integers and an optional function pointer: zeros are valid, and mean SIG_DFL.
+    let default: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    for signal in 1..=64 {
+        // Those that cannot be changed say EINVAL: they are as they must be.
+        // SAFETY: `default` outlives the call; the table of handlers is the child's copy.
+        unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
+    }
+}
+
+/// SIGKILL for the whole group as soon as nobody holds the writing end of descriptor 4; -1 when
+/// that cannot be had.
+fn arm_lifeline() -> c_int {
+    // SAFETY: getpid(2) has no precondition.
+    let group = -unsafe { libc::getpid() };
+    // Signal, owner, then the flag that arms it.
+    let steps = [
+        (F_SETSIG, libc::SIGKILL),
+        (libc::F_SETOWN, group),
+        (libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK),
+    ];
+    for (command, value) in steps {
+        // SAFETY: fcntl(2) with an integer argument.
+        if unsafe { libc::fcntl(4, command, value) } == -1 {
+            return -1;
+        }
+    }
+    let mut hung_up = libc::pollfd {
+        fd: 4,
+        events: 0,
+        revents: 0,
+    };
+    // A parent that died before the line above sends no signal: its end is seen here.
+    // SAFETY: one entry, which outlives the call.
+    match unsafe { libc::poll(&raw mut hung_up, 1, 0) } {
+        0 => 0,
+        _ => -1,
+    }
+}
+
+/// Makes the OOM killer prefer this process. A refusal (a sandbox) is no reason not to start.
+fn raise_oom_score(score: &CString) {
+    let path = c"/proc/self/oom_score_adj".as_ptr();
+    // SAFETY: a path that ends with 0.
+    let file = unsafe { libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC) };
+    if file != -1 {
+        // SAFETY: reads the text's bytes, which live in the plan.
+        unsafe { libc::write(file, score.as_ptr().cast(), score.as_bytes().len()) };
+        // SAFETY: opened above, in the child's own table.
+        unsafe { libc::close(file) };
+    }
+}
+
+/// A descriptor for the same thing, at number 5 or above, so that it can be a source in a plan.
+///
+/// # Errors
+///
+/// EMFILE.
+pub(crate) fn raised(fd: &impl AsRawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl(2) with an integer argument.
+    let raw = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 5) })?;
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Opens a file only to name it in a [`Plan`].
+///
+/// # Errors
+///
+/// What open(2) says.
+pub(crate) fn open_program(path: &std::path::Path) -> io::Result<OwnedFd> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_CLOEXEC);
+    Ok(options.open(path)?.into())
+}
+
+/// Lets exec close a descriptor.
+pub(crate) fn close_on_exec(fd: RawFd) {
+    // SAFETY: fcntl(2) with an integer argument.
+    _ = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
+/// Makes reads and writes of a pipe's end return at once.
+///
+/// # Errors
+///
+/// What fcntl(2) says.
+pub(crate) fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
+    let flags = libc::O_NONBLOCK;
+    // SAFETY: fcntl(2) with an integer argument; a fresh pipe has no other flag to keep.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) })?;
+    Ok(())
+}
