@@ -10,4 +10,5 @@ mod submit {
     include!("threads/pools.rs");
     include!("threads/submit.rs");
     include!("threads/slices.rs");
+    include!("threads/parked.rs");
 }

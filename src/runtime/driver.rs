@@ -18,6 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::parts::parker::before_blocking;
 use crate::reactor::poller::{Reactor, Turn};
 use crate::reactor::readiness::Readiness;
 use crate::signal::registry;
@@ -171,6 +172,8 @@ impl Driver {
 
     /// Waits until something happens: an event, a timer, an unpark, or the end of `limit`.
     pub(crate) fn wait(&self, turn: &mut Turn<'_>, limit: Option<Duration>) {
+        // This thread may be a worker of the thread pool, too, with work that it keeps to itself.
+        before_blocking();
         // A paused clock jumps to the next timer instead of waiting for it. Not before a look at
         // what is there already: bytes that have come must not find their time-out passed.
         if self.timer.is_virtual() && self.wait_for_events(turn, Some(Duration::ZERO)) > 0 {

@@ -20,6 +20,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::parts::parker::before_blocking;
 use crate::reactor::poller::Turn;
 use crate::runtime::driver::Driver;
 
@@ -75,6 +76,7 @@ impl Bed {
 
     /// Waits on the condvar: for an unpark or the end of `limit`. True: it was an unpark.
     pub(crate) fn sleep_on_condvar(&self, limit: Option<Duration>) -> bool {
+        before_blocking();
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while *state != State::Notified {

@@ -22,6 +22,18 @@
 //!
 //! A half's latch is written at its publication, not at its birth: a half that stays private never
 //! pays for it.
+//! ```text
+//!   owner                              thief
+//!   write latch and owner              announces its hunger: a count in parts/idle.rs
+//!   push into the deque ── Release ──► steal (Acquire): sees closure, latch, owner
+//!   fence; anybody asleep? wake one    runs it, writes the result
+//!   …                                  latch.set ── Release ──► the owner sees the result
+//! ```
+//!
+//! The owner looks at the count of the hungry without a fence, and may miss one: then the next
+//! join, or the wait that comes first, makes up for it. But of what *is* published nothing is
+//! missed. The models are in `threads/ring_models.rs`.
+//!
 //! Why not the deque alone: a push and a pop of it cost 7.5 ns, more than most joins do otherwise.
 //! Read next: `threads/registry.rs`.
 
@@ -30,10 +42,11 @@
     reason = "pointers to jobs on the stacks of joins that have not returned"
 )]
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+use crate::shim::UnsafeCell;
 use crate::shim::deque::Worker as Deque;
 use crate::threads::job::{Header, JobRef};
 use crate::threads::latch::Latch;
@@ -64,7 +77,7 @@ pub(crate) struct Published {
 impl HalfHead {
     /// The head of a private half.
     #[inline]
-    pub(crate) const fn new(header: Header) -> Self {
+    pub(crate) fn new(header: Header) -> Self {
         Self {
             header,
             published: UnsafeCell::new(MaybeUninit::uninit()),
@@ -77,11 +90,10 @@ impl HalfHead {
     ///
     /// The half was published.
     pub(crate) unsafe fn published(&self) -> &Published {
-        let cell = self.published.get();
         // SAFETY: written once, in `publish`, before anybody can call this: a thief has the half
         // from the deque it was pushed into afterwards, the owner published it itself. Nobody
         // writes it again.
-        let published = unsafe { &*cell };
+        let published = self.published.with(|cell| unsafe { &*cell });
         // SAFETY: as above: it is written.
         unsafe { published.assume_init_ref() }
     }
@@ -165,7 +177,8 @@ impl Ring {
             let head = unsafe { half.as_ref() };
             // SAFETY: the half is private: no thread but this one has its pointer, and the
             // cell's content is not borrowed before it is published.
-            unsafe { head.published.get().write(MaybeUninit::new(published)) };
+            head.published
+                .with_mut(|cell| unsafe { cell.write(MaybeUninit::new(published)) });
             self.head.set(position + 1);
             // SAFETY: alive until it is run (`push`'s contract); it leaves the ring in this
             // line, so this is the only `JobRef` to it.

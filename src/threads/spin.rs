@@ -57,6 +57,15 @@ impl Spin {
         }
     }
 
+    /// No looking at all: each round more would multiply a model's interleavings.
+    #[cfg(all(test, trefoil_loom))]
+    pub(crate) const fn none() -> Self {
+        Self {
+            rounds: Cell::new(0),
+            most: 0,
+        }
+    }
+
     /// Rounds to look now.
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds.get()
@@ -64,7 +73,7 @@ impl Spin {
 
     /// Looking paid.
     pub(crate) fn paid(&self) {
-        let more = (2 * self.rounds.get()).clamp(FIRST_ROUNDS, self.most);
+        let more = (2 * self.rounds.get()).max(FIRST_ROUNDS).min(self.most);
         self.rounds.set(more);
     }
 

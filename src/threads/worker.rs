@@ -378,7 +378,9 @@ impl Worker {
                 }
                 return found;
             }
-            spin::pause();
+            if round < rounds {
+                spin::pause();
+            }
         }
         self.spin.wasted();
         None
@@ -393,3 +395,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(all(test, trefoil_loom))]
+#[path = "ring_models.rs"]
+mod models;
