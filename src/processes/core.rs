@@ -11,12 +11,12 @@
 //! Whoever holds the lock carries out the actions: a submit writes its frame by itself, without a
 //! hop to the driver. Everything that runs foreign code happens after unlocking.
 //! Why one mutex: what it guards is small and short, and a job costs two visits.
-//! Read next: `processes/core_workers.rs`.
+//! Read next: `processes/core_mail.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -25,9 +25,7 @@ use bytes::Bytes;
 
 use crate::parts::slab::Key;
 use crate::processes::after::{After, Evidence, Host, WorkerEvent, WorkerFn};
-use crate::processes::child::NO_INITIALIZER;
-use crate::processes::events::{Action, Event, Mode, Terms, Trouble};
-use crate::processes::frame::{Header, Kind};
+use crate::processes::events::{Event, Mode, Terms, Trouble};
 use crate::processes::launch::{Made, Recipe};
 use crate::processes::outbox::Outbox;
 use crate::processes::parcel::Parcel;
@@ -76,7 +74,7 @@ pub(crate) struct Inner {
     /// The driver, to be woken.
     driver: Option<Waker>,
     /// The driver must look again.
-    attention: bool,
+    pub(crate) attention: bool,
     /// Who waits for room in the queue.
     room: VecDeque<Waker>,
     /// Who waits for the end.
@@ -92,8 +90,8 @@ pub(crate) struct Inner {
 /// One worker process.
 pub(crate) struct Member {
     pub(crate) child: Arc<Child>,
-    socket: Arc<OwnedFd>,
-    outbox: Outbox,
+    pub(crate) socket: Arc<OwnedFd>,
+    pub(crate) outbox: Outbox,
     /// Killed by this pool.
     pub(crate) killed: bool,
     /// Names that an external worker serves; a job's kind is the index.
@@ -228,7 +226,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) inner: &'a mut Inner,
     pub(crate) after: &'a mut After,
     /// Workers to whom something is to be written.
-    touched: Vec<Key>,
+    pub(crate) touched: Vec<Key>,
     pub(crate) now: Instant,
 }
 
@@ -262,80 +260,6 @@ impl Visit<'_> {
         key
     }
 
-    /// Carries out actions, in order.
-    fn carry_out(&mut self, todo: Vec<Action<Parcel>>, mut evidence: Evidence) {
-        for action in todo {
-            match action {
-                Action::Launch(key) => self.after.launches.push(key),
-                Action::Init(key) => {
-                    let (kind, payload) = match &self.core.setup.initializer {
-                        Some((kind, payload)) => (*kind, payload.clone()),
-                        None => (NO_INITIALIZER, Bytes::new()),
-                    };
-                    let header = Header {
-                        job_kind: kind,
-                        aux: self.core.setup.depth,
-                        ..Header::of(Kind::Init)
-                    };
-                    self.write(key, header, &payload);
-                }
-                Action::Send(key, job) => self.send(key, job),
-                Action::Revoke(key, job) => {
-                    let header = Header {
-                        job: job.to_u64(),
-                        ..Header::of(Kind::Revoke)
-                    };
-                    self.write(key, header, &Bytes::new());
-                }
-                Action::Ping(key) => self.write(key, Header::of(Kind::Ping), &Bytes::new()),
-                Action::Stop(key) => self.write(key, Header::of(Kind::Shutdown), &Bytes::new()),
-                Action::Kill(key) => self.kill(key),
-                Action::End(parcel, ending) => self.after.end(parcel, ending, &mut evidence),
-            }
-        }
-    }
-
-    /// Sends a job to a worker.
-    fn send(&mut self, key: Key, job: Key) {
-        let Some(parcel) = self.inner.state.load(job) else {
-            return;
-        };
-        let mut header = Header {
-            flags: parcel.flags,
-            job_kind: parcel.kind,
-            job: job.to_u64(),
-            aux: parcel.aux,
-            ..Header::of(Kind::Job)
-        };
-        let payload = parcel.payload.clone();
-        if self.core.setup.hash.is_none() {
-            // The names of an external worker are known only now.
-            let name = Arc::clone(&parcel.name);
-            let names = self.inner.crew.get(&key).map(|member| &member.names);
-            let index = names.and_then(|names| names.iter().position(|n| **n == *name));
-            header.job_kind = index
-                .and_then(|i| u32::try_from(i).ok())
-                .unwrap_or(u32::MAX);
-        }
-        self.write(key, header, &payload);
-    }
-
-    /// Puts a message into a worker's outbox.
-    pub(crate) fn write(&mut self, key: Key, header: Header, payload: &Bytes) {
-        if let Some(member) = self.inner.crew.get_mut(&key) {
-            member.outbox.put(header, payload);
-            self.touched.push(key);
-        }
-    }
-
-    /// SIGKILL.
-    pub(crate) fn kill(&mut self, key: Key) {
-        if let Some(member) = self.inner.crew.get_mut(&key) {
-            member.killed = true;
-            member.child.kill();
-        }
-    }
-
     /// A worker was made.
     fn adopt(&mut self, key: Key, made: Made) {
         let member = Member {
@@ -356,40 +280,6 @@ impl Visit<'_> {
     /// True while the worker is known; it is not any more after [`Core::close`].
     pub(crate) fn knows(&self, key: Key) -> bool {
         self.inner.crew.contains_key(&key)
-    }
-
-    /// Writes to those who were touched; a full socket is left to the driver.
-    pub(crate) fn flush(&mut self) {
-        for key in std::mem::take(&mut self.touched) {
-            self.flush_one(key);
-        }
-    }
-
-    /// Writes to one worker; true when nothing is left.
-    pub(crate) fn flush_one(&mut self, key: Key) -> bool {
-        let Some(member) = self.inner.crew.get_mut(&key) else {
-            return true;
-        };
-        match member.outbox.flush(member.socket.as_fd()) {
-            Ok(true) => true,
-            Ok(false) => {
-                self.inner.attention = true;
-                false
-            }
-            Err(_) => {
-                // It has closed its end: dead, or as good as that.
-                self.kill(key);
-                true
-            }
-        }
-    }
-
-    /// True when something waits to be written.
-    pub(crate) fn has_mail(&self, key: Key) -> bool {
-        self.inner
-            .crew
-            .get(&key)
-            .is_some_and(|member| !member.outbox.is_empty())
     }
 
     /// Leaves the driver's waker. True when it must look again.

@@ -32,13 +32,15 @@
 //! In reading order: `error`, `wire`, `frame`, `inbox` (what travels); `failure`, `job`, `service`,
 //! `line`, `child`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
 //! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`,
-//! `outbox`, `parcel`, `after`, `core`, `core_workers`, `watch`, `driver` (where it meets processes); `waiting`,
+//! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
+//! `watch`, `driver` (where it meets processes); `waiting`,
 //! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream` (what a program holds).
 
 mod after;
 mod builder;
 mod child;
 mod core;
+mod core_mail;
 mod core_workers;
 mod driver;
 mod error;

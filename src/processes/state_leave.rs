@@ -110,7 +110,7 @@ impl<L> State<L> {
             self.end(id, Ending::QueueTimedOut, todo);
         }
         if matches!(self.closing, Some(Mode::Drain(Some(limit))) if limit <= now) {
-            self.shutdown(Mode::Now, todo);
+            return self.shutdown(Mode::Now, todo);
         }
         let due = |worker: &Worker| worker.deadline.is_some_and(|deadline| deadline <= now);
         let late: Vec<_> = self

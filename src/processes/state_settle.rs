@@ -38,12 +38,7 @@ impl<L> State<L> {
         if self.closing == Some(Mode::Now) {
             return;
         }
-        let counts = |w: &Worker| w.phase.is_coming_up() || (w.phase.is_up() && !w.is_tired(now));
-        let mut live = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| counts(worker))
-            .count();
+        let mut live = self.live(now);
         while live < self.wanted() && self.sizing.may_start(now) {
             let (tasks, age) = (self.rules.max_tasks, self.rules.max_age);
             let limit = tasks.map(|tasks| {
@@ -111,15 +106,26 @@ impl<L> State<L> {
         todo.push(Action::Stop(key));
     }
 
+    /// How many workers count: on their way, or at work and not to be replaced.
+    fn live(&self, now: Instant) -> usize {
+        let counts = |w: &Worker| w.phase.is_coming_up() || (w.phase.is_up() && !w.is_tired(now));
+        self.workers
+            .iter()
+            .filter(|(_, worker)| counts(worker))
+            .count()
+    }
+
     /// The next moment at which [`Event::Tick`](crate::processes::events::Event::Tick) has
     /// something to do.
     pub(crate) fn next_alarm(&self, now: Instant) -> Option<Instant> {
-        let later = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
+        let after = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
+        let live = self.live(now);
+        let may_leave = live > self.rules.min_workers;
         let of_workers = self.workers.iter().flat_map(|(_, worker)| {
             let idle = worker.is_idle();
-            let bored = later(worker.since, self.rules.idle_timeout).filter(|_| idle);
-            let asks = idle && !worker.pinged;
-            let ask = later(worker.asked.max(worker.since), self.rules.heartbeat).filter(|_| asks);
+            let bored = after(worker.since, self.rules.idle_timeout).filter(|_| idle && may_leave);
+            let asked = worker.asked.max(worker.since);
+            let ask = after(asked, self.rules.heartbeat).filter(|_| idle && !worker.pinged);
             let retires = worker.retires.filter(|_| idle);
             [worker.deadline, bored, ask, retires]
         });
@@ -127,13 +133,11 @@ impl<L> State<L> {
             Some(Mode::Drain(limit)) => limit,
             _ => None,
         };
-        let start = self.sizing.not_before.filter(|limit| *limit > now);
-        // Those above the minimum only: the others stay bored for ever.
-        let up = self.workers.iter().filter(|(_, w)| w.phase.is_up()).count();
-        let useless = |at: &Instant| *at > now || up > self.rules.min_workers;
+        // A start that has to wait; not when no start would help.
+        let start = self.sizing.not_before;
+        let start = start.filter(|at| live < self.wanted() && self.sizing.may_start(*at));
         of_workers
             .flatten()
-            .filter(useless)
             .chain(drained)
             .chain(start)
             .chain(self.queue.next_overdue())

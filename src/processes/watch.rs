@@ -14,6 +14,7 @@ use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::io::async_fd::AsyncFd;
 use crate::io::interest::Interest;
@@ -30,6 +31,10 @@ use crate::sys::pidfd::Child;
 
 /// Reads from one worker before the others have their turn. Not tuned.
 const READS: usize = 8;
+/// How long a worker that has closed its socket may take to die of its own.
+///
+/// Effect: the driver waits at most so long, for a worker that closes its socket and lives on.
+const DYING: Duration = Duration::from_millis(2);
 /// Bytes that are read at most after a worker's end: more than a socket or a pipe holds, so that
 /// a grandchild that goes on writing does not keep us.
 const LAST_WORDS: usize = 4 << 20;
@@ -220,7 +225,11 @@ impl Watch {
     /// Its end of the socket is closed: it can neither be heard nor told anything.
     fn give_up(&mut self, core: &Arc<Core>) {
         self.deaf = true;
-        core.visit(|visit| visit.kill(self.key));
+        // A process that ends closes its descriptors just before it is dead: killed only if it
+        // lives on, or its error would say that we had killed it.
+        if !self.child.dies_within(DYING) {
+            core.visit(|visit| visit.kill(self.key));
+        }
     }
 
     /// Writes what did not fit before. True when the socket took something.

@@ -26,6 +26,7 @@ use std::process::ExitStatus;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::sys::call::{check, retry};
 use crate::sys::fork::Process;
@@ -158,6 +159,18 @@ impl Child {
         let number = libc::SYS_pidfd_send_signal;
         // SAFETY: it reads no memory when the info is null.
         check(unsafe { libc::syscall(number, fd, libc::SIGKILL, no_info, flags) })
+    }
+
+    /// Waits for its end, at most so long; true when it is dead.
+    pub(crate) fn dies_within(&self, limit: Duration) -> bool {
+        let mut dead = libc::pollfd {
+            fd: self.pidfd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let limit = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: one entry, which outlives the call.
+        retry(|| unsafe { libc::poll(&raw mut dead, 1, limit) }).is_ok_and(|count| count > 0)
     }
 
     /// How it ended, if it has; what is left of its group is killed before its number is free.

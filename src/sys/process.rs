@@ -119,7 +119,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) env: &'a [CString],
     /// What goes to which number: sources are at least 5, targets below; 4 is the lifeline.
     pub(crate) descriptors: &'a [(RawFd, RawFd)],
-    /// Resource and value of both limits.
+    /// Resource and limit.
     pub(crate) limits: &'a [(u32, u64)],
     /// What to write to `/proc/self/oom_score_adj`.
     pub(crate) oom_score: Option<CString>,
@@ -267,9 +267,11 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
         raise_oom_score(score);
     }
     for &(resource, value) in plan.limits {
+        // At the hard limit of processor time comes SIGKILL; SIGXCPU, at the soft one, says why.
+        let later = u64::from(resource == RLIMIT_CPU);
         let limit = libc::rlimit {
             rlim_cur: value,
-            rlim_max: value,
+            rlim_max: value.saturating_add(later),
         };
         // SAFETY: `limit` outlives the call.
         must(Step::Limits, unsafe {
