@@ -164,16 +164,20 @@ fn run(table: &Table, outlet: &Outlet, message: &Message) {
 /// Flag of JOB: `aux` arguments, one after the other; each result is an item.
 pub(crate) const CHUNK: u16 = 4;
 
+/// Flag of JOB, with CHUNK: each result is written before the next item begins.
+pub(crate) const STRICT: u16 = 8;
+
 /// Runs the items of a chunk; their results go out in batches, failures one by one.
 fn run_chunk(entry: &Entry, outlet: &Outlet, message: &Message) {
     let mut arguments = &message.payload[..];
     let (mut batch, mut held) = (Vec::new(), 0);
     let mut flushed = Instant::now();
+    let strict = message.header.flags & STRICT != 0;
     for _ in 0..message.header.aux {
         let result = (entry.call)(&mut arguments, &mut batch);
         held += u64::from(result.is_ok());
         let now = Instant::now();
-        let due = batch.len() >= BATCH || now - flushed >= HELD_BACK;
+        let due = strict || batch.len() >= BATCH || now - flushed >= HELD_BACK;
         if held > 0 && (due || result.is_err()) {
             outlet.put_for_job(Kind::Item, held, &batch);
             (held, flushed) = (0, now);

@@ -165,6 +165,68 @@ impl JobError {
     }
 }
 
+impl JobError {
+    /// The same once more, for another item of the same chunk.
+    pub(crate) fn again(&self) -> Self {
+        let copy = |error: &io::Error| match error.raw_os_error() {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        match self {
+            Self::Panicked {
+                job,
+                message,
+                location,
+            } => Self::Panicked {
+                job: job.clone(),
+                message: message.clone(),
+                location: location.clone(),
+            },
+            Self::Crashed {
+                job,
+                status,
+                maybe_oom,
+                stderr_tail,
+                pid,
+                ran_for,
+                maxrss,
+            } => Self::Crashed {
+                job: job.clone(),
+                status: *status,
+                maybe_oom: *maybe_oom,
+                stderr_tail: stderr_tail.clone(),
+                pid: *pid,
+                ran_for: *ran_for,
+                maxrss: *maxrss,
+            },
+            Self::TimedOut { ran_for } => Self::TimedOut { ran_for: *ran_for },
+            Self::QueueTimedOut => Self::QueueTimedOut,
+            Self::Cancelled => Self::Cancelled,
+            Self::Lost { attempts } => Self::Lost {
+                attempts: *attempts,
+            },
+            Self::Encode(text) => Self::Encode(text.clone()),
+            Self::Decode(text) => Self::Decode(text.clone()),
+            Self::Protocol(violation) => Self::Protocol(*violation),
+            Self::NotStarted { step, error } => Self::NotStarted {
+                step: *step,
+                error: copy(error),
+            },
+            Self::Resource { error } => Self::Resource { error: copy(error) },
+            Self::PoolClosed => Self::PoolClosed,
+            Self::QueueFull => Self::QueueFull,
+            Self::InitFailed { message } => Self::InitFailed {
+                message: message.clone(),
+            },
+            Self::NotRegistered { type_name } => Self::NotRegistered {
+                type_name: type_name.clone(),
+            },
+            Self::BuildMismatch => Self::BuildMismatch,
+            Self::DepthExceeded => Self::DepthExceeded,
+        }
+    }
+}
+
 /// How a worker ended, in words.
 fn ended(status: Option<ExitStatus>) -> String {
     status.map_or_else(

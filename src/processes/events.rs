@@ -48,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) priority: i32,
     /// From its begin.
     pub(crate) deadline: Option<Duration>,
+    /// It must be over by then.
+    pub(crate) end_by: Option<Instant>,
     /// It must have begun by then.
     pub(crate) begin_by: Option<Instant>,
     /// Attempts after the first, when the worker crashes.
@@ -126,6 +128,8 @@ pub(crate) enum Event {
     Died(Key),
     /// Somebody wants a job to end.
     Cancel(Key),
+    /// Nobody wants a job any more; if it runs already, it may go on.
+    Withdraw(Key),
     /// Time has passed.
     Tick,
     /// Another number of workers.

@@ -34,7 +34,8 @@
 //! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`,
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
 //! `watch`, `driver` (where it meets processes); `waiting`,
-//! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream` (what a program holds).
+//! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
+//! `landing`, `flights` and `map_take`, `together` (what a program holds).
 
 mod after;
 mod builder;
@@ -48,12 +49,16 @@ mod events;
 mod external;
 mod failure;
 mod feed;
+mod flights;
 mod frame;
 mod inbox;
 mod init;
 mod job;
+mod landing;
 mod launch;
 mod line;
+mod map;
+mod map_take;
 mod outbox;
 mod output;
 mod parcel;
@@ -70,6 +75,7 @@ mod state_jobs;
 mod state_leave;
 mod state_settle;
 mod stream;
+mod together;
 mod waiting;
 mod watch;
 mod wire;
@@ -78,8 +84,11 @@ pub use crate::sys::process::Step;
 pub use after::WorkerEvent;
 pub use builder::{Builder, MAX_DEPTH, Rlimit};
 pub use error::{JobError, Violation};
+pub use flights::{Chunk, OnError};
 pub use init::init;
 pub use job::{Registry, Setup};
+pub use map::{Map, MapUnordered};
+pub use map_take::{CollectMap, MapError, NextResult, NextUnordered};
 pub use output::{LineFn, Output};
 pub use pending::{CancelOnDrop, Pending};
 pub use pool::{Job, ProcessPool, Retry};
@@ -87,4 +96,5 @@ pub use progress::{Events, NextEvent, report};
 pub use service::Service;
 pub use shutdown::{Shutdown, ShuttingDown};
 pub use stream::{Emitter, JobStream, NextItem};
+pub use together::{AsCompleted, NextCompleted, Until, Waited, as_completed, wait};
 pub use wire::Blob;

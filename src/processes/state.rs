@@ -110,6 +110,8 @@ impl<L> State<L> {
             Event::Violated(worker, violation) => self.violated(now, worker, violation, todo),
             Event::Died(worker) => self.died(now, worker, todo),
             Event::Cancel(job) => return self.cancel(now, job, todo),
+            Event::Withdraw(job) if self.is_running(job) => {}
+            Event::Withdraw(job) => return self.cancel(now, job, todo),
             Event::Tick => self.tick(now, todo),
             Event::Resize(workers) => self.sizing.target = workers,
             Event::Shutdown(mode) => self.shutdown(mode, todo),
@@ -207,6 +209,11 @@ impl<L> State<L> {
         self.jobs.get(job).map(|job| &job.load)
     }
 
+    /// How many workers there may be.
+    pub(crate) fn target(&self) -> usize {
+        self.sizing.target
+    }
+
     /// Jobs that wait for a worker.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
@@ -225,6 +232,11 @@ impl<L> State<L> {
     /// The first job of a worker's line.
     pub(crate) fn first(&self, worker: Key) -> Option<Key> {
         Some(self.workers.get(worker)?.jobs.front()?.job)
+    }
+
+    /// True when a job is the first of its worker's line.
+    fn is_running(&self, job: Key) -> bool {
+        self.worker_of(job).and_then(|worker| self.first(worker)) == Some(job)
     }
 
     /// The worker that has a job.

@@ -102,7 +102,8 @@ impl<L> State<L> {
             Some(given) if given.ended => Some(now + REVOKE_GRACE),
             Some(given) => self.jobs.get_mut(given.job).and_then(|job| {
                 job.attempts += 1;
-                job.terms.deadline.and_then(|limit| now.checked_add(limit))
+                let limit = job.terms.deadline.and_then(|limit| now.checked_add(limit));
+                [limit, job.terms.end_by].into_iter().flatten().min()
             }),
             None if stopping => now.checked_add(self.rules.stop_timeout),
             None => None,
