@@ -7,8 +7,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
+
+use trefoil::threads::ThreadPoolBuilder;
 
 /// The request, always the same.
 pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n";
@@ -31,25 +33,36 @@ fn get(port: u16) -> io::Result<bool> {
     Ok(is_answer(&response))
 }
 
-/// `requests` requests by `threads` threads, each taking the next one when it has done one.
-/// Returns how many were answered.
-pub fn wait(threads: usize, requests: usize, port: u16) -> u64 {
-    let (next, saved) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let work = || {
-        while next.fetch_add(1, Relaxed) < requests {
-            if matches!(get(port), Ok(true)) {
-                saved.fetch_add(1, Relaxed);
-            }
+/// Requests one after the other, on this thread. Returns how many were answered.
+pub fn one_by_one(requests: usize, port: u16) -> u64 {
+    (0..requests)
+        .map(|_| u64::from(matches!(get(port), Ok(true))))
+        .sum()
+}
+
+/// A thread for each request.
+pub fn a_thread_each(requests: usize, port: u16) -> u64 {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..requests)
+            .map(|_| scope.spawn(|| one_by_one(1, port)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("only asks"))
+            .sum()
+    })
+}
+
+/// A job of a thread pool for each request; the job blocks its worker.
+pub fn in_pool(workers: usize, requests: usize, port: u16) -> u64 {
+    let pool = ThreadPoolBuilder::new().num_threads(workers).build();
+    let saved = AtomicU64::new(0);
+    pool.expect("a pool can be made").scope(|scope| {
+        for _ in 0..requests {
+            scope.spawn(|_| {
+                saved.fetch_add(one_by_one(1, port), Relaxed);
+            });
         }
-    };
-    if threads == 1 {
-        work();
-    } else {
-        thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
-        });
-    }
-    saved.into_inner() as u64
+    });
+    saved.into_inner()
 }

@@ -23,7 +23,11 @@ use clap::Parser;
 
 mod chart;
 mod child;
+mod computing;
+mod computing_verdict;
+mod global_lock;
 mod http;
+mod lanes;
 mod machine;
 mod map;
 mod measure;
@@ -35,8 +39,10 @@ mod price;
 mod progress;
 mod report;
 mod row;
+mod stealing;
 mod verdict;
 mod waiting;
+mod work;
 
 use crate::machine::Machine;
 use crate::measure::Sample;
@@ -46,6 +52,8 @@ use crate::report::{Experiment, Report};
 /// Every experiment, in the order of the map.
 const EXPERIMENTS: &[&Experiment] = &[
     &waiting::EXPERIMENT,
+    &computing::EXPERIMENT,
+    &stealing::EXPERIMENT,
     &memory::EXPERIMENT,
     &price::EXPERIMENT,
 ];
@@ -83,7 +91,7 @@ pub enum Peer {
     Tokio,
 }
 
-/// What an experiment gets: the arguments, the machine, and somebody to report progress to.
+/// What an experiment gets.
 pub struct Lab {
     /// As called.
     pub args: Args,
@@ -135,26 +143,12 @@ fn experiments_help() -> String {
     help
 }
 
-/// The experiments that were asked for, in the order of the map.
-fn chosen(names: &[String]) -> Result<Vec<&'static Experiment>, String> {
-    let known = |name: &str| EXPERIMENTS.iter().any(|experiment| experiment.id == name);
-    if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let all: Vec<_> = EXPERIMENTS.iter().map(|one| one.id).collect();
-        let all = all.join(", ");
-        return Err(format!(
-            "no experiment is called \"{unknown}\"; there are: {all}"
-        ));
-    }
-    let wanted = |one: &&&Experiment| names.is_empty() || names.iter().any(|name| name == one.id);
-    Ok(EXPERIMENTS.iter().filter(wanted).copied().collect())
-}
-
 fn main() {
     let mut args = Args::parse();
     if let Some(arguments) = &args.serve {
         return child::serve(EXPERIMENTS, arguments);
     }
-    let experiments = chosen(&args.experiments).unwrap_or_else(|error| {
+    let experiments = report::chosen(EXPERIMENTS, &args.experiments).unwrap_or_else(|error| {
         eprintln!("lab: {error}");
         std::process::exit(2);
     });
@@ -167,11 +161,10 @@ fn main() {
     let machine = Machine::look();
     println!("{machine}");
 
-    let progress = Progress::new(experiments.len());
     let lab = Lab {
+        progress: Progress::new(experiments.len()),
         args,
         machine,
-        progress,
     };
     let mut report = Report::new(&lab);
     for experiment in experiments {

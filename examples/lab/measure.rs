@@ -72,6 +72,17 @@ impl Gap {
     }
 }
 
+/// One job: its worker, its start and its end. Nanoseconds since the work began.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Lane {
+    /// The worker's number.
+    pub worker: usize,
+    /// When it took the job.
+    pub start: u64,
+    /// When the job was done.
+    pub end: u64,
+}
+
 /// One measured run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sample {
@@ -89,6 +100,11 @@ pub struct Sample {
     pub saved: u64,
     /// Jobs that were not.
     pub lost: u64,
+    /// What was computed, where that must be the same for all tools.
+    pub digest: u64,
+    /// Who ran what and when, where jobs note it themselves.
+    #[serde(default)]
+    pub lanes: Vec<Lane>,
     /// The heartbeat beside the work, where there was one.
     pub gap: Option<Gap>,
 }

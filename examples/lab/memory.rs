@@ -1,6 +1,7 @@
 //! Question: what does one thing cost in memory that does nothing but wait?
 //!
-//! Work: 100,000 tasks that sleep, 10,000 threads that are parked; each lot in a child process
+//! Work: 100,000 tasks that sleep, 10,000 threads that are parked, a thread pool of 1,000 workers
+//! without work; each lot in a child process
 //! that has done nothing else. Divided is what the lot added to the resident memory.
 //!
 //! Expected: a task some hundred bytes. A thread about 10 KiB on the user side (the pages of its
@@ -14,8 +15,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
+use trefoil::threads::ThreadPoolBuilder;
+
 use crate::child;
-use crate::map::{LOOP, THREADS, TOKIO};
+use crate::map::{LOOP, POOL, THREADS, TOKIO};
 use crate::measure::{Figure, Meter, Sample, status};
 use crate::report::{Chart, Experiment, MapRow, Outcome, Sign};
 use crate::row::Row;
@@ -51,6 +54,7 @@ fn serve(arguments: &[&str]) {
     child::answer(&match kind {
         "trefoil" => on_trefoil::sleepers(number),
         "tokio" => on_tokio::sleepers(number),
+        "pool" => idle_pool(number),
         _ => parked(number),
     });
     // Without tearing down what stood here only to be counted.
@@ -85,12 +89,28 @@ fn parked(number: usize) -> Sample {
     }
 }
 
+/// A thread pool of so many workers that have nothing to do.
+fn idle_pool(number: usize) -> Sample {
+    let (meter, before) = (Meter::start(), status("VmRSS:"));
+    let pool = ThreadPoolBuilder::new().num_threads(number).build();
+    let pool = pool.expect("a pool can be made");
+    // Each has run something, so each is there.
+    pool.broadcast(|_| ());
+    let rss = status("VmRSS:").saturating_sub(before) * 1024;
+    Sample {
+        saved: number as u64,
+        rss,
+        ..meter.stop()
+    }
+}
+
 /// Measures each lot three times.
 fn run(lab: &Lab) -> Outcome {
     let (tasks, threads) = (lab.size(100_000, 20_000), lab.size(10_000, 1_000));
     let mut tools = vec![
         ("task asleep", "trefoil", tasks),
         ("thread parked", "threads", threads),
+        ("pool worker, idle", "pool", lab.size(1_000, 200)),
     ];
     if lab.with(Peer::Tokio) {
         tools.push(("tokio task asleep", "tokio", tasks));
@@ -115,6 +135,7 @@ fn run(lab: &Lab) -> Outcome {
     let columns = [
         (LOOP, Sign::Fits),
         (THREADS, Sign::Works),
+        (POOL, Sign::Works),
         (TOKIO, Sign::Fits),
     ];
     let cells = std::iter::zip(columns, &bytes);

@@ -65,6 +65,37 @@ pub fn heartbeat_at_rest(time: Duration) -> Option<Gap> {
     runtime(0).block_on(with_heartbeat(rest)).1
 }
 
+// ---- computing ----
+
+/// Runs `work` on a loop, or on so many workers, with a heartbeat beside it; measures only `work`.
+pub fn beside_a_heart(workers: usize, work: impl Future<Output = u64>) -> Sample {
+    let work = async {
+        // So that the heart beats before the work begins, and after it: a beat that the work held
+        // up is written down when it comes at last.
+        rt::time::sleep(2 * BEAT).await;
+        let meter = Meter::start();
+        let digest = work.await;
+        let sample = meter.stop();
+        rt::time::sleep(2 * BEAT).await;
+        Sample { digest, ..sample }
+    };
+    let (sample, gap) = runtime(workers).block_on(with_heartbeat(work));
+    Sample { gap, ..sample }
+}
+
+/// Every job in a task of its own; the sum of what they give.
+pub async fn tasks<F: FnOnce() -> u64 + Send + 'static>(jobs: Vec<F>) -> u64 {
+    let tasks: Vec<_> = jobs
+        .into_iter()
+        .map(|job| rt::spawn(async move { job() }))
+        .collect();
+    let mut sum = 0_u64;
+    for task in tasks {
+        sum = sum.wrapping_add(task.await.expect("no job panics"));
+    }
+    sum
+}
+
 // ---- waiting ----
 
 /// Answers every request after `delay`, for ever. Prints its port first.

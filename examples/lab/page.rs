@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::chart::{Bar, bars, escape};
+use crate::lanes::lanes;
 use crate::map;
 use crate::measure::Figure;
 use crate::report::{Chart, Entry, Report};
@@ -116,6 +117,7 @@ fn section(entry: &Entry) -> String {
             .map(|row| bar(row, entry.chart))
             .collect::<Vec<_>>(),
     );
+    html += &lanes(rows);
     html += "<ul>\n";
     for verdict in &entry.verdicts {
         let mark = match verdict.held {
@@ -185,9 +187,9 @@ fn bar(row: &Row, chart: Chart) -> Bar {
             )
         }
     };
-    let ours = ["loop", "task", "spawn_blocking"]
+    let ours = ["loop", "task", "spawn_blocking", "pool", "stealing"]
         .iter()
-        .any(|name| row.tool.starts_with(name));
+        .any(|name| row.tool.starts_with(name) || row.tool.contains(": thread pool"));
     Bar {
         label: row.tool.clone(),
         figure,

@@ -2,11 +2,12 @@
 //!
 //! Work: an empty job, handed over and waited for, one after the other.
 //!
-//! Tools: a task on a loop of one thread and on workers, `spawn_blocking`, a thread. A batch of
+//! Tools: a task on a loop of one thread and on workers; `spawn_blocking`; the thread pool, from
+//! outside (`submit`) and from inside (`join`: two halves, nobody steals); a thread. A batch of
 //! jobs is timed and divided; batches of all tools alternate.
 //!
-//! Expected: a task below a microsecond, `spawn_blocking` some microseconds (another thread has
-//! to wake up and answer), a thread some ten.
+//! Expected: a join some nanoseconds, a task below a microsecond, `submit` and `spawn_blocking`
+//! some microseconds (another thread has to wake up and answer), a thread some ten.
 //!
 //! What would prove it wrong: a task that costs as much as a thread.
 
@@ -14,6 +15,8 @@
 
 use std::thread;
 use std::time::Instant;
+
+use trefoil::threads::{self, ThreadPoolBuilder};
 
 use crate::map::{LOOP, POOL, THREADS, TOKIO};
 use crate::measure::{Sample, Usage};
@@ -39,58 +42,58 @@ fn tools(lab: &Lab) -> Vec<Tool> {
     let workers = machine_workers(lab);
     let (one, many) = (on_trefoil::runtime(0), on_trefoil::runtime(workers));
     let blocking = on_trefoil::runtime(0);
-    let mut tools: Vec<Tool> = vec![
-        (
-            "task, 1 thread",
-            20_000,
-            Box::new(move |n| on_trefoil::spawn_and_await(&one, n)),
-        ),
-        (
-            "task, workers",
-            20_000,
-            Box::new(move |n| on_trefoil::spawn_and_await(&many, n)),
-        ),
-        (
-            "spawn_blocking",
-            1_000,
-            Box::new(move |n| {
-                on_trefoil::spawn_blocking_and_await(&blocking, n);
-            }),
-        ),
-        (
-            "thread",
-            100,
-            Box::new(|n| {
+    let new_pool = || ThreadPoolBuilder::new().num_threads(workers).build();
+    let pool = new_pool().expect("a pool can be made");
+    let joining = new_pool().expect("a pool can be made");
+    let mut tools = vec![
+        tool("task, 1 thread", 20_000, move |n| {
+            on_trefoil::spawn_and_await(&one, n)
+        }),
+        tool("task, workers", 20_000, move |n| {
+            on_trefoil::spawn_and_await(&many, n)
+        }),
+        tool("spawn_blocking", 1_000, move |n| {
+            on_trefoil::spawn_blocking_and_await(&blocking, n)
+        }),
+        tool("pool, submit and wait", 1_000, move |n| {
+            for _ in 0..n {
+                pool.submit(|| ()).wait().expect("an empty job ends");
+            }
+        }),
+        tool("pool, one join", 100_000, move |n| {
+            joining.install(|| {
                 for _ in 0..n {
-                    thread::spawn(|| ()).join().expect("an empty thread ends");
+                    threads::join(|| (), || ());
                 }
-            }),
-        ),
+            });
+        }),
+        tool("thread", 100, |n| {
+            for _ in 0..n {
+                thread::spawn(|| ()).join().expect("an empty thread ends");
+            }
+        }),
     ];
     if lab.with(Peer::Tokio) {
         let (one, many) = (on_tokio::runtime(0), on_tokio::runtime(workers));
         let blocking = on_tokio::runtime(0);
-        tools.extend::<[Tool; 3]>([
-            (
-                "tokio task, 1 thread",
-                20_000,
-                Box::new(move |n| on_tokio::spawn_and_await(&one, n)),
-            ),
-            (
-                "tokio task, workers",
-                20_000,
-                Box::new(move |n| on_tokio::spawn_and_await(&many, n)),
-            ),
-            (
-                "tokio spawn_blocking",
-                1_000,
-                Box::new(move |n| {
-                    on_tokio::spawn_blocking_and_await(&blocking, n);
-                }),
-            ),
+        tools.extend([
+            tool("tokio task, 1 thread", 20_000, move |n| {
+                on_tokio::spawn_and_await(&one, n)
+            }),
+            tool("tokio task, workers", 20_000, move |n| {
+                on_tokio::spawn_and_await(&many, n)
+            }),
+            tool("tokio spawn_blocking", 1_000, move |n| {
+                on_tokio::spawn_blocking_and_await(&blocking, n)
+            }),
         ]);
     }
     tools
+}
+
+/// One of them.
+fn tool(name: &'static str, jobs: usize, batch: impl Fn(usize) + 'static) -> Tool {
+    (name, jobs, Box::new(batch))
 }
 
 /// The largest number of workers that was asked for.
@@ -130,10 +133,11 @@ fn run(lab: &Lab) -> Outcome {
         wall("thread"),
     );
     let workers = wall("task, workers");
+    let (submit, join) = (wall("pool, submit and wait"), wall("pool, one join"));
     let mut cells = vec![
         (LOOP, time(task), Sign::Fits),
         (THREADS, time(thread), Sign::Works),
-        (POOL, time(blocking), Sign::Works),
+        (POOL, time(submit), Sign::Works),
     ];
     if lab.with(Peer::Tokio) {
         cells.push((TOKIO, time(wall("tokio task, 1 thread")), Sign::Fits));
@@ -151,6 +155,16 @@ fn run(lab: &Lab) -> Outcome {
         sizes: [("batches", batches)].into(),
         verdicts: vec![
             Verdict::hard("a task costs less than a thread", order, why),
+            Verdict::hard(
+                "a join that nobody steals costs less than a task",
+                join < task,
+                format!("{} against {}", time(join), time(task)),
+            ),
+            Verdict::soft(
+                "a job submitted to the pool costs less than a thread",
+                submit < thread,
+                format!("{} against {}", time(submit), time(thread)),
+            ),
             Verdict::soft(
                 "spawn_blocking costs less than a thread",
                 blocking < thread,
@@ -161,7 +175,11 @@ fn run(lab: &Lab) -> Outcome {
             work: "an empty job, there and back".into(),
             cells,
             verdict: "event loop".into(),
-            note: format!("{:.0} tasks for the price of one thread", thread / task),
+            note: format!(
+                "{:.0} tasks for the price of one thread; a join in the pool: {}",
+                thread / task,
+                time(join)
+            ),
         }],
         chart: Chart::Wall,
         rows,

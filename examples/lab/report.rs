@@ -158,3 +158,23 @@ impl Report {
         std::fs::write(path, serde_json::to_string_pretty(self)? + "\n")
     }
 }
+
+/// The experiments that were asked for, in the order of the map.
+///
+/// # Errors
+///
+/// A text that names those there are, when one is not known.
+pub fn chosen(
+    all: &[&'static Experiment],
+    names: &[String],
+) -> Result<Vec<&'static Experiment>, String> {
+    let known = |name: &str| all.iter().any(|experiment| experiment.id == name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        let known_ones = all.iter().map(|one| one.id).collect::<Vec<_>>().join(", ");
+        return Err(format!(
+            "no experiment is called \"{unknown}\"; there are: {known_ones}"
+        ));
+    }
+    let wanted = |one: &&&Experiment| names.is_empty() || names.iter().any(|name| name == one.id);
+    Ok(all.iter().filter(wanted).copied().collect())
+}

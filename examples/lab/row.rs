@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::measure::{Figure, Gap, Sample};
+use crate::measure::{Figure, Gap, Lane, Sample};
 
 /// One tool's figures.
 #[derive(Clone, Serialize)]
@@ -39,6 +39,9 @@ pub struct Row {
     pub lost: u64,
     /// Everything else, by name.
     pub extra: BTreeMap<&'static str, f64>,
+    /// The jobs of one run, where they are shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<Lane>,
 }
 
 impl Row {
@@ -63,6 +66,7 @@ impl Row {
             saved: samples.iter().map(|one| one.saved).min().unwrap_or(0),
             lost: most(|one| one.lost),
             extra: BTreeMap::new(),
+            lanes: Vec::new(),
         }
     }
 
