@@ -33,7 +33,7 @@
 //! \[atomics.order\].)
 //!
 //! The sleepers' names are a stack under a mutex (the last one down has the warmest cache); only
-//! the two counts, which every push reads, are an atomic word. Why not a bit mask: it ends at 64
+//! the counts, which every push reads, are an atomic word. Why not a bit mask: it ends at 64
 //! workers, and going to sleep is not a hot path.
 //! Bench rows that pay for the atomic word: `spawn_64` and `chained` on several workers.
 //! Read next: `runtime/worker.rs`.
@@ -49,17 +49,21 @@ use crate::shim::atomic::{AtomicU64, Ordering, fence};
 /// Workers that the word of counts has room for.
 pub(crate) const MOST_WORKERS: usize = u16::MAX as usize;
 
-/// One sleeper more, in the word of counts.
-const SLEEPER: u64 = 1 << 32;
+/// One more who could take work, in the word of counts: part of each of the others. It is in the
+/// topmost bits, so that one shift reads it: a join of the thread pool does so each time.
+const IDLER: u64 = 1 << 48;
+
+/// One sleeper more.
+const SLEEPER: u64 = IDLER | 1 << 32;
 
 /// One worker more whose thread has not begun. It counts as idle ([`Idle::idlers`]), but nobody
 /// relies on it: it looks at every source when it begins.
-const NEWBORN: u64 = 1 << 16;
+const NEWBORN: u64 = IDLER;
 
 /// One searcher more.
-const SEARCHER: u64 = 1;
+const SEARCHER: u64 = IDLER | 1;
 
-/// The two counts, as one word holds them.
+/// The counts, as one word holds them.
 #[derive(Debug, Clone, Copy)]
 struct Counts(u64);
 
@@ -68,12 +72,12 @@ impl Counts {
         u32::from(self.0 as u16)
     }
 
-    fn newborn(self) -> u32 {
-        u32::from((self.0 >> 16) as u16)
+    fn sleepers(self) -> u32 {
+        u32::from((self.0 >> 32) as u16)
     }
 
-    fn sleepers(self) -> u32 {
-        (self.0 >> 32) as u32
+    fn idlers(self) -> u32 {
+        u32::from((self.0 >> 48) as u16)
     }
 }
 
@@ -89,8 +93,8 @@ pub(crate) enum Place {
 /// Who sleeps and who searches.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// Sleepers in the upper half; newborn and searchers, 16 bits each, in the lower. Read by
-    /// every push; written by read-modify-writes only, the sleepers' half under `sleepers`.
+    /// Idlers, sleepers and searchers, at least 16 bits each. Read by every push; written by
+    /// read-modify-writes only, the sleepers' part under `sleepers`.
     counts: CachePadded<AtomicU64>,
     /// The sleepers' numbers, the next one to be woken last. Guards that, and the decision whom
     /// to wake.
@@ -246,8 +250,7 @@ impl Idle {
     /// be stale.
     #[inline]
     pub(crate) fn idlers(&self) -> usize {
-        let counts = Counts(self.counts.load(Ordering::Relaxed));
-        counts.searchers() as usize + counts.newborn() as usize + counts.sleepers() as usize
+        Counts(self.counts.load(Ordering::Relaxed)).idlers() as usize
     }
 
     /// Workers that sleep now.

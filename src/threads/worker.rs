@@ -127,10 +127,22 @@ impl Goal for Ended<'_> {
 /// Calls `f` with the worker that this thread is.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    // SAFETY: `f` returns or unwinds before this function does.
+    f(unsafe { here() })
+}
+
+/// The worker that this thread is: for `join`, where a closure would be one function more for the
+/// compiler to cut a recursion at (see `threads/join.rs`).
+///
+/// # Safety
+///
+/// The caller does not keep the reference longer than its own call takes.
+#[inline(always)]
+pub(crate) unsafe fn here<'a>() -> Option<&'a Worker> {
     let worker = CURRENT.with(Cell::get);
     // SAFETY: `Worker::enter` sets the pointer to a worker that is borrowed until the pointer is
-    // taken back, on this thread; `f` returns or unwinds before that, because it runs inside.
-    f(unsafe { worker.as_ref() })
+    // taken back, on this thread; the caller returns before that, because it runs inside.
+    unsafe { worker.as_ref() }
 }
 
 /// Calls `f` with the worker that this thread is, if it is one of `registry`.
