@@ -94,6 +94,10 @@ pub(crate) struct Member {
     pub(crate) outbox: Outbox,
     /// Killed by this pool.
     pub(crate) killed: bool,
+    /// Something could not be written to it: it had not read that.
+    pub(crate) unread: bool,
+    /// It got more than its job since that was sent: what it has not read may be that.
+    pub(crate) told_more: bool,
     /// Names that an external worker serves; a job's kind is the index.
     pub(crate) names: Vec<String>,
 }
@@ -186,7 +190,7 @@ impl Core {
             visit.inner.fresh.clear();
             let crew = std::mem::take(&mut visit.inner.crew);
             for key in visit.inner.state.worker_keys() {
-                visit.feed(Event::Died(key), Evidence::None);
+                visit.feed(Event::Died(key, false), Evidence::None);
             }
             visit.inner.attention = true;
             crew
@@ -267,6 +271,8 @@ impl Visit<'_> {
             socket: Arc::clone(&made.socket),
             outbox: Outbox::default(),
             killed: false,
+            unread: false,
+            told_more: false,
             names: Vec::new(),
         };
         self.inner.crew.insert(key, member);

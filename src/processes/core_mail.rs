@@ -6,6 +6,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,6 +17,11 @@ use crate::processes::core::Visit;
 use crate::processes::events::Action;
 use crate::processes::frame::{Header, Kind};
 use crate::processes::parcel::Parcel;
+
+/// How long a worker that has closed its socket may take to die of its own.
+///
+/// Effect: the driver waits at most so long, for a worker that closes its socket and lives on.
+pub(crate) const DYING: Duration = Duration::from_millis(2);
 
 impl Visit<'_> {
     /// Carries out actions, in order.
@@ -79,6 +85,7 @@ impl Visit<'_> {
     /// Puts a message into a worker's outbox.
     pub(crate) fn write(&mut self, key: Key, header: Header, payload: &Bytes) {
         if let Some(member) = self.inner.crew.get_mut(&key) {
+            member.told_more = header.kind != Kind::Job;
             member.outbox.put(header, payload);
             self.touched.push(key);
         }
@@ -112,7 +119,10 @@ impl Visit<'_> {
             }
             Err(_) => {
                 // It has closed its end: dead, or as good as that.
-                self.kill(key);
+                member.unread = true;
+                if !member.child.dies_within(DYING) {
+                    self.kill(key);
+                }
                 true
             }
         }

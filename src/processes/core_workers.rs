@@ -80,8 +80,9 @@ impl Visit<'_> {
         Some(pages * 4096)
     }
 
-    /// A worker is dead, all that it sent has been read, and it is reaped.
-    pub(crate) fn died(&mut self, key: Key, exit: Exit, stderr_tail: String) {
+    /// A worker is dead, all that it sent has been read, and it is reaped; `unread`: it had not
+    /// read all that was sent to it.
+    pub(crate) fn died(&mut self, key: Key, exit: Exit, unread: bool, stderr_tail: String) {
         let Some(member) = self.inner.crew.remove(&key) else {
             return;
         };
@@ -98,7 +99,8 @@ impl Visit<'_> {
             maybe_oom: by_kill && !killed,
             stderr_tail,
         };
-        self.feed(Event::Died(key), evidence);
+        let unread = (unread || member.unread) && !member.told_more;
+        self.feed(Event::Died(key, unread), evidence);
     }
 
     /// The driver's turn: what is due, and when it must come again. `None`: the pool is over.

@@ -63,7 +63,7 @@ impl Driver {
                     child.kill();
                     let exit = child.reap();
                     self.core
-                        .visit(|visit| visit.died(key, exit, String::new()));
+                        .visit(|visit| visit.died(key, exit, true, String::new()));
                 }
             }
         }

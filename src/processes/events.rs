@@ -124,8 +124,9 @@ pub(crate) enum Event {
     Pong(Key),
     /// It broke the protocol.
     Violated(Key, Violation),
-    /// It is dead, and all that it sent has been read.
-    Died(Key),
+    /// It is dead, and all that it sent has been read; true when it had not read all that was sent
+    /// to it.
+    Died(Key, bool),
     /// Somebody wants a job to end.
     Cancel(Key),
     /// Nobody wants a job any more; if it runs already, it may go on.

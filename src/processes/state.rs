@@ -108,7 +108,7 @@ impl<L> State<L> {
             Event::Revoked(worker, job, revoked) => self.revoked(now, worker, job, revoked, todo),
             Event::Pong(worker) => self.pong(now, worker),
             Event::Violated(worker, violation) => self.violated(now, worker, violation, todo),
-            Event::Died(worker) => self.died(now, worker, todo),
+            Event::Died(worker, unread) => self.died(now, worker, unread, todo),
             Event::Cancel(job) => return self.cancel(now, job, todo),
             Event::Withdraw(job) if self.is_running(job) => {}
             Event::Withdraw(job) => return self.cancel(now, job, todo),

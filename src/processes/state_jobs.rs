@@ -95,6 +95,8 @@ impl<L> State<L> {
             return;
         };
         worker.since = now;
+        // A sign of life, whatever else was asked.
+        worker.pinged = false;
         let stopping = worker.phase == Phase::Stopping;
         let killing = worker.phase == Phase::Killing;
         worker.deadline = match worker.jobs.front() {

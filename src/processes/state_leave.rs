@@ -50,13 +50,23 @@ impl<L> State<L> {
     }
 
     /// Edge 6.
-    pub(crate) fn died(&mut self, now: Instant, key: Key, todo: &mut Vec<Action<L>>) {
+    ///
+    /// `unread`: it had not read all that was sent to it. When that was a single job, the job had
+    /// not begun, and goes back with the others.
+    pub(crate) fn died(&mut self, now: Instant, key: Key, unread: bool, todo: &mut Vec<Action<L>>) {
         let Some(worker) = self.workers.remove(key) else {
             return;
         };
         let mut line = worker.jobs;
+        let had_begun = !(unread && worker.phase == Phase::Ready && line.len() == 1);
+        if let Some(first) = line.front().filter(|_| !had_begun)
+            && let Some(job) = self.jobs.get_mut(first.job)
+        {
+            job.attempts -= 1;
+        }
         // Its first job has crashed, unless it was this pool that killed the worker.
         if worker.phase != Phase::Killing
+            && had_begun
             && let Some(first) = line.pop_front()
             && !first.ended
         {
@@ -94,9 +104,9 @@ impl<L> State<L> {
 
     /// PONG.
     pub(crate) fn pong(&mut self, now: Instant, key: Key) {
+        // One that comes late, from a worker with work, says nothing that its DONE will not say.
         if let Some(worker) = self.workers.get_mut(key)
-            && worker.jobs.is_empty()
-            && worker.phase == Phase::Ready
+            && worker.is_idle()
         {
             worker.pinged = false;
             worker.asked = now;

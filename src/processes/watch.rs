@@ -14,13 +14,13 @@ use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use crate::io::async_fd::AsyncFd;
 use crate::io::interest::Interest;
 use crate::parts::slab::Key;
 use crate::processes::after::Evidence;
 use crate::processes::core::Core;
+use crate::processes::core_mail::DYING;
 use crate::processes::error::Violation;
 use crate::processes::events::Event;
 use crate::processes::inbox::Inbox;
@@ -31,10 +31,6 @@ use crate::sys::pidfd::Child;
 
 /// Reads from one worker before the others have their turn. Not tuned.
 const READS: usize = 8;
-/// How long a worker that has closed its socket may take to die of its own.
-///
-/// Effect: the driver waits at most so long, for a worker that closes its socket and lives on.
-const DYING: Duration = Duration::from_millis(2);
 /// Bytes that are read at most after a worker's end: more than a socket or a pipe holds, so that
 /// a grandchild that goes on writing does not keep us.
 const LAST_WORDS: usize = 4 << 20;
@@ -68,6 +64,8 @@ pub(crate) struct Watch {
     inbox: Inbox,
     /// Nothing more is read: the end came, or a violation.
     deaf: bool,
+    /// It ended with something unread.
+    unread: bool,
     /// While it is open, the worker may live.
     _lifeline: io::PipeWriter,
 }
@@ -117,6 +115,11 @@ impl Stream {
     }
 }
 
+/// A Unix socket whose peer closed it with unread bytes says ECONNRESET instead of an end.
+fn left_unread(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionReset
+}
+
 impl Watch {
     /// Registers a worker's descriptors.
     ///
@@ -143,6 +146,7 @@ impl Watch {
             stderr: stream(made.stderr, recipe.stderr.clone())?,
             inbox: Inbox::new(core.setup.max_message),
             deaf: false,
+            unread: false,
             _lifeline: made.lifeline,
             child,
         })
@@ -188,8 +192,9 @@ impl Watch {
                     self.take(core, buffer, &received);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                Err(_) => {
+                Err(error) => {
                     drop(guard);
+                    self.unread |= left_unread(&error);
                     self.give_up(core);
                 }
             }
@@ -206,6 +211,8 @@ impl Watch {
         let bytes = &buffer[..received.len];
         let mut result = self.inbox.feed(bytes, |message| messages.push(message));
         if !received.fds.is_empty() || received.cut {
+            // No frame announces any: nothing that came with them counts.
+            messages.clear();
             result = Err(Violation::Descriptors);
         }
         let key = self.key;
@@ -264,15 +271,19 @@ impl Watch {
                     total += received.len;
                     self.take(core, buffer, &received);
                 }
-                _ => break,
+                Err(error) => {
+                    self.unread |= left_unread(&error);
+                    break;
+                }
+                Ok(_) => break,
             }
         }
         for stream in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
             stream.drain(buffer);
         }
         let tail = self.stderr.as_mut().map(|stream| stream.capture.tail());
-        let key = self.key;
-        core.visit(|visit| visit.died(key, exit, tail.unwrap_or_default()));
+        let (key, unread) = (self.key, self.unread);
+        core.visit(|visit| visit.died(key, exit, unread, tail.unwrap_or_default()));
         true
     }
 }
