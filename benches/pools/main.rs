@@ -157,25 +157,28 @@ fn runtime() -> trefoil::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// A number from each of this process's threads, added up.
-fn sum_of_threads(file: &str, number: impl Fn(&str) -> Option<u64>) -> u64 {
+/// A number from each of this process's threads, added up; of the main one only if it counts.
+fn sum_of_threads(file: &str, main_too: bool, number: impl Fn(&str) -> Option<u64>) -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("proc(5)");
     tasks
         .filter_map(|task| {
-            let text = std::fs::read_to_string(task.ok()?.path().join(file)).ok()?;
-            number(&text)
+            let task = task.ok()?;
+            let is_main = task.file_name() == *std::process::id().to_string();
+            let text = std::fs::read_to_string(task.path().join(file)).ok()?;
+            (main_too || !is_main).then(|| number(&text))?
         })
         .sum()
 }
 
 /// What the threads of this process have computed, in nanoseconds.
-fn cpu_time() -> u64 {
-    sum_of_threads("schedstat", |text| text.split(' ').next()?.parse().ok())
+fn cpu_time(main_too: bool) -> u64 {
+    let first = |text: &str| text.split(' ').next()?.parse().ok();
+    sum_of_threads("schedstat", main_too, first)
 }
 
-/// How many times they have been switched out.
+/// How many times they have been switched out; without the main thread.
 fn switches() -> u64 {
-    sum_of_threads("status", |text| {
+    sum_of_threads("status", false, |text| {
         let lines = text.lines().filter(|line| line.contains("ctxt_switches"));
         lines
             .map(|line| line.rsplit('\t').next()?.parse::<u64>().ok())
