@@ -27,8 +27,7 @@ impl ProcessPool {
     /// Describes a pool whose workers run another program, which speaks the pool's frames on the
     /// descriptor that `TREFOIL_FD` names.
     ///
-    /// Of the command, the program, the arguments and the variables count. A script is named by its
-    /// interpreter: `python3 worker.py`.
+    /// Of the command, the program, the arguments and the variables count.
     ///
     /// ```no_run
     /// use std::process::Command;

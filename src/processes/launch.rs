@@ -26,7 +26,9 @@ use std::sync::Arc;
 use crate::processes::init::{self, LIFELINE, SOCKET, VARIABLE};
 use crate::processes::output::Output;
 use crate::sys::pidfd::Child;
-use crate::sys::process::{Plan, RLIMIT_CORE, Step, open_program, raised, set_nonblocking, start};
+use crate::sys::process::{
+    Plan, Program as Executed, RLIMIT_CORE, Step, raised, set_nonblocking, start,
+};
 
 /// By how much a worker's chance to be taken by the OOM killer is raised.
 ///
@@ -129,17 +131,20 @@ impl Recipe {
     /// Which step failed, and how; nothing is left of it then.
     pub(crate) fn launch(&self) -> Result<Made, (Step, io::Error)> {
         let prepare = |error| (Step::Prepare, error);
-        let opened;
+        let (own, path);
         let program = match &self.program {
-            Program::Own => init::program()
-                .ok_or_else(|| prepare(io::Error::other("processes::init was not called")))?,
-            Program::External { path, .. } => {
-                opened = open_program(path).map_err(|error| (Step::Exec, error))?;
-                &opened
+            Program::Own => {
+                let open = init::program()
+                    .ok_or_else(|| prepare(io::Error::other("processes::init was not called")))?;
+                // Above the fixed numbers: a source must not be a target.
+                own = raised(open).map_err(prepare)?;
+                Executed::Open(own.as_raw_fd())
+            }
+            Program::External { path: file, .. } => {
+                path = text(&file.clone().into_os_string()).map_err(prepare)?;
+                Executed::Named(&path)
             }
         };
-        // Above the fixed numbers: a source must not be a target.
-        let program = raised(program).map_err(prepare)?;
         let (socket, theirs) = UnixStream::pair().map_err(prepare)?;
         let theirs = raised(&theirs).map_err(prepare)?;
         let (lifeline_read, lifeline) = io::pipe().map_err(prepare)?;
@@ -163,7 +168,7 @@ impl Recipe {
         limits.extend_from_slice(&self.limits);
         let (args, env) = (self.args().map_err(prepare)?, self.env());
         let child = start(&Plan {
-            program: program.as_raw_fd(),
+            program,
             args: &args,
             env: &env,
             descriptors: &descriptors,

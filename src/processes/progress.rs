@@ -10,7 +10,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::{PhantomData, PhantomPinned};
+use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -66,24 +66,33 @@ impl<R> Job<'_, R> {
     /// Submits it, and listens to what it [`report`]s.
     ///
     /// What cannot be decoded as an `E` is left out.
-    pub fn submit_with_events<E: DeserializeOwned>(mut self) -> (Pending<R>, Events<E>) {
+    pub fn submit_with_events<E: DeserializeOwned>(self) -> (Pending<R>, Events<E>) {
+        self.listen(|bytes| wire::decode(bytes))
+    }
+
+    /// Submits a job of an external worker, and listens to its events, which are bytes.
+    pub fn submit_with_raw_events(self) -> (Pending<R>, Events<Vec<u8>>) {
+        self.listen(|bytes| Ok(bytes.to_vec()))
+    }
+
+    /// Both of the above.
+    fn listen<E>(mut self, decode: Decode<E>) -> (Pending<R>, Events<E>) {
         let feed = Feed::new();
         self.set_events(feed.clone());
-        let events = Events {
-            feed,
-            _event: PhantomData,
-        };
-        (self.submit(), events)
+        (self.submit(), Events { feed, decode })
     }
 }
+
+/// How the bytes of an event become a value.
+type Decode<E> = fn(&[u8]) -> Result<E, String>;
 
 /// The progress of one job, in order.
 pub struct Events<E> {
     feed: Arc<Feed>,
-    _event: PhantomData<fn() -> E>,
+    decode: Decode<E>,
 }
 
-impl<E: DeserializeOwned> Events<E> {
+impl<E> Events<E> {
     /// Waits for the next event; `None` when the job has ended.
     ///
     /// # Cancel safety
@@ -131,7 +140,7 @@ pin_project! {
     }
 }
 
-impl<E: DeserializeOwned> Future for NextEvent<'_, E> {
+impl<E> Future for NextEvent<'_, E> {
     type Output = Option<E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
@@ -140,7 +149,7 @@ impl<E: DeserializeOwned> Future for NextEvent<'_, E> {
         loop {
             match this.events.feed.poll_next(cx) {
                 Poll::Ready(Fed::Item(message)) => {
-                    let Ok(event) = wire::decode(&message.payload) else {
+                    let Ok(event) = (this.events.decode)(&message.payload) else {
                         continue;
                     };
                     spent.made_progress();

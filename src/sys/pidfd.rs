@@ -220,7 +220,7 @@ impl Drop for Child {
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
-    use crate::sys::process::{Plan, open_program, raised, start};
+    use crate::sys::process::{Plan, Program, open_program, raised, start};
     use std::ffi::CString;
 
     /// A shell that runs a script, and the writing end of its lifeline.
@@ -230,7 +230,7 @@ mod tests {
         let read = raised(&read).unwrap();
         let args = ["sh", "-c", script].map(|text| CString::new(text).unwrap());
         let plan = Plan {
-            program: program.as_raw_fd(),
+            program: Program::Open(program.as_raw_fd()),
             args: &args,
             env: &[],
             descriptors: &[(read.as_raw_fd(), 4)],

@@ -109,10 +109,19 @@ impl fmt::Display for Step {
     }
 }
 
+/// What is executed.
+pub(crate) enum Program<'a> {
+    /// An `O_PATH` descriptor: the same file, whatever has its name by now. No script: its
+    /// interpreter could not open it.
+    Open(RawFd),
+    /// A path; may be a script.
+    Named(&'a CString),
+}
+
 /// All that the child needs, made before the clone.
 pub(crate) struct Plan<'a> {
-    /// The program, an `O_PATH` descriptor.
-    pub(crate) program: RawFd,
+    /// The program.
+    pub(crate) program: Program<'a>,
     /// Its arguments.
     pub(crate) args: &'a [CString],
     /// Its environment, `NAME=value`.
@@ -300,9 +309,12 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     unsafe { libc::sigemptyset(none.as_mut_ptr()) };
     // SAFETY: written just above; the mask survives exec, so it is emptied here.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut()) };
-    let (empty, flag) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    let (dir, path, flags) = match &plan.program {
+        Program::Open(fd) => (*fd, c"".as_ptr(), libc::AT_EMPTY_PATH),
+        Program::Named(path) => (libc::AT_FDCWD, path.as_ptr(), 0),
+    };
     // SAFETY: both lists end with null, and all texts live in the plan.
-    unsafe { libc::syscall(libc::SYS_execveat, plan.program, empty, argv, envp, flag) };
+    unsafe { libc::syscall(libc::SYS_execveat, dir, path, argv, envp, flags) };
     leave(shared, Step::Exec)
 }
 
