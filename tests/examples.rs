@@ -27,6 +27,8 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("06-echo", visit_echo),
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
+    ("19-fork-join", |_| {}),
+    ("20-async-meets-pool", visit_async_meets_pool),
 ];
 
 #[test]
@@ -67,6 +69,16 @@ fn blocking_the_loop_prints_what_its_head_says() {
 #[test]
 fn cancel_prints_what_its_head_says() {
     check("09-cancel");
+}
+
+#[test]
+fn fork_join_prints_what_its_head_says() {
+    check("19-fork-join");
+}
+
+#[test]
+fn async_meets_pool_prints_what_its_head_says() {
+    check("20-async-meets-pool");
 }
 
 /// Types one line, as somebody with `nc` would, once the loop waits for it.
@@ -112,6 +124,27 @@ fn visit_echo(example: &mut Running) {
     drop(third);
     example.wait_for("visitor 3: gone");
     example.press_ctrl_c();
+}
+
+/// Sends four bodies as `curl` would: two alone, two at the same time.
+fn visit_async_meets_pool(example: &mut Running) {
+    let send = |stream: &mut TcpStream| {
+        let request = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\nfoobar";
+        stream.write_all(request).unwrap();
+    };
+    // FNV-1a of "foobar".
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n85944171f73967e8\n";
+    for _ in 0..2 {
+        let mut stream = example.connect();
+        send(&mut stream);
+        exchange(&mut stream, b"", answer);
+        example.wait_for("the latest beat");
+    }
+    let mut pair = [example.connect(), example.connect()];
+    pair.iter_mut().for_each(send);
+    for stream in &mut pair {
+        exchange(stream, b"", answer);
+    }
 }
 
 /// Sends, and reads back what must come.
