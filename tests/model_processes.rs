@@ -432,6 +432,64 @@ impl World {
     }
 }
 
+/// One worker that takes jobs ahead, and is up.
+fn one_worker(send_ahead: usize) -> (World, Key) {
+    let mut world = World::new(Rules {
+        workers: 1,
+        min_workers: 1,
+        max_tasks: None,
+        jitter: 0.0,
+        max_age: None,
+        max_rss: None,
+        idle_timeout: None,
+        start_timeout: Duration::from_secs(1),
+        stop_timeout: Duration::from_secs(1),
+        intensity: (3, Duration::from_secs(1)),
+        send_ahead: Some(send_ahead),
+        heartbeat: None,
+    });
+    world.step(Step::Launch(0, true));
+    world.step(Step::Start(0, true));
+    world.step(Step::Start(0, true));
+    let key = world.pick(0).unwrap();
+    (world, key)
+}
+
+/// Behaviour 75.
+#[test]
+fn f75_a_deadline_counts_from_the_own_begin() {
+    let (mut world, worker) = one_worker(3);
+    let terms = Terms {
+        deadline: Some(Duration::from_millis(20)),
+        ..Terms::default()
+    };
+    (0..4).for_each(|_| world.submit(terms));
+    assert_eq!(world.fakes[&worker].mail.len(), 4, "three of them ahead");
+    for _ in 0..4 {
+        world.step(Step::Work(0));
+        world.step(Step::Pass(15));
+        world.step(Step::Finish(0));
+    }
+    assert!((0..4).all(|number| world.ends[&number] == Ending::Answered));
+
+    world.submit(terms);
+    world.step(Step::Work(0));
+    world.step(Step::Pass(20));
+    assert!(matches!(world.ends[&4], Ending::TimedOut { .. }));
+    assert!(world.fakes[&worker].killed);
+}
+
+/// A worker that dies unheard with its only job unread had not begun it.
+#[test]
+fn c32_a_job_for_a_dead_worker_runs_elsewhere() {
+    let (mut world, worker) = one_worker(0);
+    world.submit(Terms::default());
+    world.die_key(worker, true);
+    assert!(world.ends.is_empty());
+    world.settle();
+    assert_eq!(world.ends[&0], Ending::Answered);
+}
+
 fn rules() -> impl Strategy<Value = Rules> {
     (
         1..5_usize,

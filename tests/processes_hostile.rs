@@ -484,8 +484,7 @@ fn d48() {
     let pool = friendly();
     for name in ["stop in the header", "stop in the payload"] {
         works(&pool);
-        let job = pool.job_bytes(name, b"y".repeat(100));
-        let job = job.deadline(Duration::from_secs(50)).submit();
+        let job = pool.submit_bytes(name, b"y".repeat(100));
         let worker = pool.worker_pids()[0];
         until_stopped(worker);
         kill(worker, libc::SIGCONT);

@@ -1,6 +1,5 @@
 //! Large payloads, scarce descriptors, many crashes: nothing is lost, nothing stays.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -138,10 +137,8 @@ fn limit_descriptors(to: u64) -> u64 {
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     let before = std::mem::replace(&mut limit.rlim_cur, to);
     // SAFETY: it reads the struct.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-        0
-    );
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(result, 0);
     before
 }
 
@@ -172,14 +169,12 @@ fn h83() {
             Err(error) => assert!(error.is_crash(), "{error}"),
         }
         // With descriptors again it recovers by itself, after its wait.
-        let start = Instant::now();
         loop {
             match pool.submit(number, 6).wait() {
                 Ok(x) => break assert_eq!(x, 6),
                 Err(JobError::NotStarted { .. }) => {}
                 Err(error) => assert!(error.is_crash(), "{error}"),
             }
-            assert!(start.elapsed() < Duration::from_secs(30));
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -220,11 +215,10 @@ fn h84_descriptors() {
         for pool in &pools {
             until(|| pool.worker_pids().len() == 3);
             for job in (0..12).map(|_| pool.submit(open_descriptors, ())) {
-                let mut open: HashSet<u32> = job.wait().unwrap().into_iter().collect();
-                // The one by which it looks.
-                open.retain(|fd| *fd < 5 || *fd > 5);
-                assert!(open.iter().all(|fd| *fd < 7), "{open:?}");
-                assert!(open.len() <= 6, "{open:?}");
+                let mut open = job.wait().unwrap();
+                open.sort_unstable();
+                // The last is the one by which it looks.
+                assert_eq!(open, [0, 1, 2, 3, 4, 5]);
             }
         }
         stop.store(true, Ordering::SeqCst);

@@ -36,8 +36,13 @@ pub(crate) const LIFELINE: i32 = 4;
 /// This program, opened before anybody could have replaced the file.
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
 
-/// This program, once `init` has run.
+/// This program; a worker opens it when a job there builds a pool, so that by default it has no
+/// descriptor but its five.
 pub(crate) fn program() -> Option<&'static OwnedFd> {
+    if PROGRAM.get().is_none() {
+        let opened = open_program("/proc/self/exe".as_ref()).ok()?;
+        _ = PROGRAM.set(opened);
+    }
     PROGRAM.get()
 }
 
@@ -98,10 +103,6 @@ fn serve() -> ! {
     // for the workers.
     close_on_exec(SOCKET);
     close_on_exec(LIFELINE);
-    // Pools inside this worker's jobs start workers, too.
-    if let Ok(program) = open_program("/proc/self/exe".as_ref()) {
-        _ = PROGRAM.set(program);
-    }
     // SAFETY: the pool put the socket there (`processes/launch.rs`); this is the only place of
     // the worker that takes it.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET) };

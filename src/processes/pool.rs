@@ -200,6 +200,13 @@ impl ProcessPool {
         self.core.visit(|visit| visit.pids())
     }
 
+    /// How many workers are up: idle, or at work.
+    #[must_use]
+    pub fn ready_workers(&self) -> usize {
+        let [_, idle, busy, _] = self.core.lock().state.census();
+        idle + busy
+    }
+
     /// How many jobs wait for a worker.
     #[must_use]
     pub fn queued(&self) -> usize {
