@@ -222,7 +222,15 @@ fn the_lab_explains_itself() {
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
     for word in [
-        "--quick", "--json", "--strict", "--with", "waiting", "memory", "price",
+        "--quick",
+        "--json",
+        "--strict",
+        "--with",
+        "waiting",
+        "computing",
+        "stealing",
+        "memory",
+        "price",
     ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
@@ -247,6 +255,7 @@ fn the_lab_names_its_experiments_when_asked_for_another() {
 fn masking_hides_what_differs_between_runs_and_nothing_else() {
     let same = |a, b| assert_eq!(mask(a), mask(b));
     same("after 300 ms: done", "after 301.5 ms: done");
+    same("1.71 times faster", "0.9 times faster");
     same(
         "listening on 127.0.0.1:7003",
         "listening on 127.0.0.1:41233",

@@ -159,9 +159,9 @@ impl Drop for Running {
     }
 }
 
-/// Words after a number that make it a time or a number of bytes.
+/// Words after a number that make it a time, a ratio of two times, or a number of bytes.
 const UNITS: &[&str] = &[
-    "ns", "µs", "ms", "s", "min", "h", "days", "bytes", "B", "KiB", "MiB", "GiB",
+    "ns", "µs", "ms", "s", "min", "h", "days", "times", "bytes", "B", "KiB", "MiB", "GiB",
 ];
 
 /// Words before a number that make it a process or a task.
