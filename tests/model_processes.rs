@@ -40,6 +40,7 @@ mod processes {
     pub(crate) mod queue;
     pub(crate) mod sizing;
     pub(crate) mod slots;
+    pub(crate) mod spare;
     pub(crate) mod state;
     pub(crate) mod state_jobs;
     pub(crate) mod state_leave;

@@ -26,6 +26,7 @@ use crate::processes::frame::{FAILED, Header, Kind};
 use crate::processes::inbox::Message;
 use crate::processes::job::{Entry, Table};
 use crate::processes::line::{Outlet, with_inlet};
+use crate::processes::spare;
 
 /// "No initializer", in the job kind of INIT.
 pub(crate) const NO_INITIALIZER: u32 = u32::MAX;
@@ -67,7 +68,10 @@ pub(crate) fn serve(table: &Table, outlet: &Outlet) -> ! {
         let header = message.header;
         match header.kind {
             Kind::Init => initialize(table, outlet, &message),
-            Kind::Job => run(table, outlet, &message),
+            Kind::Job => {
+                run(table, outlet, &message);
+                spare::give(message.payload);
+            }
             // Its job has begun or is over: what had not begun is taken out by `run`.
             Kind::Revoke => answer_revoke(outlet, header.job, false),
             Kind::Ping => outlet.put(Header::of(Kind::Pong), &[]),
@@ -152,7 +156,10 @@ fn run(table: &Table, outlet: &Outlet, message: &Message) {
         ..Header::of(Kind::Done)
     };
     match result {
-        Ok(result) => outlet.put(done, &result),
+        Ok(result) => {
+            outlet.put(done, &result);
+            spare::give(result);
+        }
         Err(failure) => {
             let (number, text) = failure.to_wire();
             (done.flags, done.aux) = (FAILED, number);

@@ -17,6 +17,7 @@
 
 use crate::processes::error::Violation;
 use crate::processes::frame::{HEADER, Header, MORE};
+use crate::processes::spare;
 
 /// A message: the header of its last frame, and the payload of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,9 @@ impl Inbox {
             return Err(Violation::MessageTooLong(self.cap));
         }
         self.left = header.len as usize;
+        if self.payload.capacity() == 0 {
+            self.payload = spare::take(self.left);
+        }
         self.payload.reserve(self.left);
         self.frame = Some(header);
         Ok(())

@@ -29,7 +29,7 @@
 //! }
 //! ```
 //!
-//! In reading order: `error`, `wire`, `frame`, `inbox` (what travels); `failure`, `job`, `service`,
+//! In reading order: `error`, `spare`, `wire`, `frame`, `inbox` (what travels); `failure`, `job`, `service`,
 //! `line`, `child`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
 //! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`,
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
@@ -70,6 +70,7 @@ mod service;
 mod shutdown;
 mod sizing;
 mod slots;
+mod spare;
 mod state;
 mod state_jobs;
 mod state_leave;

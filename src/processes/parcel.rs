@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::parts::outcome::Writer;
 use crate::processes::error::JobError;
 use crate::processes::inbox::Message;
+use crate::processes::spare;
 
 /// The bytes of a result.
 pub(crate) type Answer = Result<Vec<u8>, JobError>;
@@ -54,6 +55,11 @@ impl Parcel {
     pub(crate) fn deliver(self, answer: Answer) {
         if let Some(events) = self.events {
             events.done(Ok(Vec::new()));
+        }
+        if self.payload.len() >= spare::LARGE
+            && let Ok(buffer) = self.payload.try_into_mut()
+        {
+            spare::give(buffer.into());
         }
         self.reply.deliver(answer);
     }

@@ -37,6 +37,7 @@ use crate::processes::core::Core;
 use crate::processes::error::JobError;
 use crate::processes::events::{Event, Terms};
 use crate::processes::parcel::{Answer, Parcel};
+use crate::processes::spare;
 use crate::processes::waiting::block_on_for;
 use crate::processes::wire;
 
@@ -191,9 +192,11 @@ impl<R> Pending<R> {
         match std::mem::replace(&mut self.stage, Stage::Given) {
             Stage::Failed(error) => Poll::Ready(Err(error)),
             Stage::Sent(key) => match self.reader.poll_take(cx) {
-                Poll::Ready(Ok(answer)) => Poll::Ready(
-                    answer.and_then(|bytes| (self.decode)(&bytes).map_err(JobError::Decode)),
-                ),
+                Poll::Ready(Ok(answer)) => Poll::Ready(answer.and_then(|bytes| {
+                    let value = (self.decode)(&bytes).map_err(JobError::Decode);
+                    spare::give(bytes);
+                    value
+                })),
                 // The pool dropped the job without a word: it has ended.
                 Poll::Ready(Err(_)) => Poll::Ready(Err(JobError::PoolClosed)),
                 Poll::Pending => {

@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::parts::unwind;
+use crate::processes::spare;
 
 /// Bytes as one piece: encoded and decoded with a copy instead of an element at a time.
 ///
@@ -98,6 +99,11 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if bytes.len() >= spare::LARGE && self.0.capacity() - self.0.len() < bytes.len() {
+            let mut larger = spare::take(self.0.len() + bytes.len());
+            larger.extend_from_slice(self.0);
+            spare::give(std::mem::replace(self.0, larger));
+        }
         self.0.extend_from_slice(bytes);
         Ok(())
     }
