@@ -336,3 +336,27 @@ fn an_idle_pool_computes_nothing_and_switches_nowhere() {
         until(|| of_pool_threads("comm").is_empty());
     }
 }
+
+/// A payload whose `Drop` panics as well.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("again"));
+    }
+}
+
+#[test]
+fn broadcast_survives_payloads_that_panic_in_their_drop() {
+    let _alone = alone();
+    let pool = named(3);
+    for _ in 0..20 {
+        let thrown = catch_unwind(AssertUnwindSafe(|| {
+            pool.broadcast(|_| -> () { resume_unwind(Box::new(Bomb)) });
+        }));
+        // The first one is thrown again, as it was; the others are gone.
+        let payload = thrown.unwrap_err().downcast::<Bomb>().unwrap();
+        std::mem::forget(payload);
+    }
+    assert_eq!(pool.install(|| 5), 5);
+}

@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::parts::unwind::catch;
+use crate::parts::unwind::{catch, discard};
 use crate::threads::account::Whole;
 use crate::threads::global;
 use crate::threads::job;
@@ -181,9 +181,27 @@ where
             .unwrap_or_else(PoisonError::into_inner)
             .expect("each run left its result")
     });
-    // All are looked at: of several panics one is thrown again, and what else there is is dropped.
-    let results: thread::Result<Vec<R>> = results.collect();
-    results.unwrap_or_else(|payload| resume_unwind(payload))
+    // All are looked at: of several panics the first is thrown again, and the others are discarded
+    // before that: their `Drop` may panic, which must not meet the first one.
+    let mut first = None;
+    let mut outputs = Vec::with_capacity(threads);
+    for result in results {
+        match result {
+            Ok(output) => outputs.push(output),
+            Err(payload) if first.is_none() => first = Some(payload),
+            Err(payload) => discard(payload),
+        }
+    }
+    match first {
+        None => outputs,
+        Some(payload) => {
+            // For the same reason.
+            if let Err(another) = catch(|| drop(outputs)) {
+                discard(another);
+            }
+            resume_unwind(payload)
+        }
+    }
 }
 
 /// `spawn_broadcast` in a given pool.
