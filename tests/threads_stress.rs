@@ -360,3 +360,23 @@ fn broadcast_survives_payloads_that_panic_in_their_drop() {
     }
     assert_eq!(pool.install(|| 5), 5);
 }
+
+#[test]
+fn an_adopted_thread_is_told_that_its_pool_has_ended() {
+    let _alone = alone();
+    let adopted = thread::spawn(|| {
+        let pool = ThreadPoolBuilder::new().num_threads(2).use_current_thread();
+        drop(pool.build().unwrap());
+        let refused = |work: fn()| {
+            let payload = catch_unwind(work).unwrap_err();
+            let text = payload.downcast_ref::<&str>().unwrap();
+            assert!(text.contains("has ended"), "{text}");
+        };
+        refused(|| _ = pool::broadcast(|_| ()));
+        refused(|| pool::spawn(|| ()));
+        refused(|| drop(pool::submit(|| ())));
+        // What nobody else is needed for goes on.
+        assert_eq!(pool::join(|| 1, || 2), (1, 2));
+    });
+    adopted.join().unwrap();
+}

@@ -151,6 +151,12 @@ where
     OP: Fn(BroadcastContext<'_>) -> R + Sync,
     R: Send,
 {
+    // Only a thread that was adopted by a pool (`use_current_thread`) can come here so late: nobody
+    // would run the jobs, and it would wait for ever.
+    assert!(
+        !registry.has_ended(),
+        "threads: broadcast in a pool that has ended; keep its ThreadPool until then"
+    );
     let threads = registry.num_threads();
     let shared = Broadcast {
         op,

@@ -182,10 +182,14 @@ impl Registry {
     /// One holder more. The caller is one, or holds the pool's handle.
     pub(crate) fn hold(&self) {
         let before = self.holders.fetch_add(1, Ordering::Relaxed);
-        assert!(
-            before > 0 && before < usize::MAX / 2,
-            "threads: a pool that has ended was given work, or too much of it"
-        );
+        if before == 0 || before > usize::MAX / 2 {
+            // Taken back, or the next caller would find a holder.
+            self.holders.fetch_sub(1, Ordering::Relaxed);
+            panic!(
+                "threads: work for a pool that has ended (keep its ThreadPool until then), or too \
+                 much of it"
+            );
+        }
     }
 
     /// One holder less; the last one lets the workers go.
