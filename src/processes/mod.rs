@@ -33,7 +33,7 @@
 //! `line`, `child`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
 //! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`,
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
-//! `watch`, `driver` (where it meets processes); `waiting`,
+//! `watch`, `driver` (where it meets processes);
 //! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
 //! `landing`, `flights` and `map_take`, `together` (what a program holds).
 
@@ -77,7 +77,6 @@ mod state_leave;
 mod state_settle;
 mod stream;
 mod together;
-mod waiting;
 mod watch;
 mod wire;
 

@@ -23,11 +23,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::parts::block_on::{block_on, in_executor};
+use crate::parts::block_on::{block_on, block_on_until, in_executor};
 use crate::parts::budget;
 use crate::parts::outcome::Reader;
 use crate::parts::slab::Key;
@@ -38,7 +38,6 @@ use crate::processes::error::JobError;
 use crate::processes::events::{Event, Terms};
 use crate::processes::parcel::{Answer, Parcel};
 use crate::processes::spare;
-use crate::processes::waiting::block_on_for;
 use crate::processes::wire;
 
 /// A job that has no place in the queue yet.
@@ -237,7 +236,8 @@ impl<R> Pending<R> {
     #[track_caller]
     pub fn wait_timeout(&mut self, limit: Duration) -> Option<Result<R, JobError>> {
         refuse_in_executor("wait_timeout");
-        block_on_for(self, limit)
+        // A moment that the clock cannot express never comes.
+        block_on_until(self, Instant::now().checked_add(limit))
     }
 }
 

@@ -19,17 +19,16 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_task::{ArcWake, waker_ref};
 use pin_project_lite::pin_project;
 
-use crate::parts::block_on::block_on;
+use crate::parts::block_on::{block_on, block_on_until};
 use crate::parts::budget;
 use crate::parts::wait_site::{Kind, leave};
 use crate::processes::error::JobError;
 use crate::processes::pending::{Pending, refuse_in_executor};
-use crate::processes::waiting::block_on_for;
 
 /// Whose waker was woken.
 struct Woken(Mutex<Content>);
@@ -273,7 +272,7 @@ pub fn wait<R>(
         Until::FirstError => outcome.is_err(),
         Until::All => false,
     };
-    let mut waiting = std::future::poll_fn(|cx| {
+    let waiting = std::future::poll_fn(|cx| {
         loop {
             match all.poll_next(cx) {
                 // What is there already comes along: it costs no waiting.
@@ -284,10 +283,9 @@ pub fn wait<R>(
             }
         }
     });
-    match limit {
-        Some(limit) => _ = block_on_for(&mut waiting, limit),
-        None => block_on(waiting),
-    }
+    // A moment that the clock cannot express never comes.
+    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    _ = block_on_until(waiting, end);
     Waited {
         done,
         not_done: all.into_rest(),
