@@ -19,6 +19,9 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
+use std::task::{Context, Poll, ready};
+
+use crate::parts::budget;
 
 /// What a task waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +130,17 @@ pub(crate) struct WaitSite {
     pub(crate) resource: u64,
 }
 
+impl WaitSite {
+    /// A job of the process pool, awaited at `location`.
+    pub(crate) fn job(location: &'static Location<'static>) -> Self {
+        Self {
+            kind: Kind::ProcessJob,
+            location,
+            resource: 0,
+        }
+    }
+}
+
 thread_local! {
     /// The last mark of the poll that runs on this thread.
     static SITE: Cell<Option<WaitSite>> = const { Cell::new(None) };
@@ -142,6 +156,23 @@ pub(crate) fn leave(kind: Kind, location: &'static Location<'static>, resource: 
             resource,
         }))
     });
+}
+
+/// One poll of a leaf, with what all leaves owe: a unit of the budget, which stays spent if the leaf
+/// got on, or else the mark.
+#[inline]
+pub(crate) fn poll_leaf<T>(
+    cx: &mut Context<'_>,
+    site: WaitSite,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let spent = ready!(budget::spend(cx));
+    let result = poll(cx);
+    match result {
+        Poll::Ready(_) => spent.made_progress(),
+        Poll::Pending => leave(site.kind, site.location, site.resource),
+    }
+    result
 }
 
 /// Takes the mark: called by the poll loop after a poll that was `Pending`.

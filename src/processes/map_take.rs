@@ -17,8 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::parts::block_on::block_on;
-use crate::parts::budget;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::error::JobError;
 use crate::processes::map::{Map, MapUnordered};
 use crate::processes::pending::refuse_in_executor;
@@ -135,31 +134,27 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let spent = ready!(budget::spend(cx));
         let Some(map) = &mut this.map else {
             panic!("CollectMap: polled after it gave its results; keep them instead")
         };
-        loop {
-            match map.poll_next(cx) {
-                Poll::Ready(Some(Ok(value))) => this.results.push(value),
-                Poll::Ready(Some(Err(error))) => {
-                    spent.made_progress();
-                    let index = this.results.len();
-                    // Cancels the rest.
-                    this.map = None;
-                    return Poll::Ready(Err(MapError { index, error }));
-                }
-                Poll::Ready(None) => {
-                    spent.made_progress();
-                    this.map = None;
-                    return Poll::Ready(Ok(std::mem::take(&mut this.results)));
-                }
-                Poll::Pending => {
-                    leave(Kind::ProcessJob, this.called_at, 0);
-                    return Poll::Pending;
+        let results = &mut this.results;
+        let all = poll_leaf(cx, WaitSite::job(this.called_at), |cx| {
+            loop {
+                match ready!(map.poll_next(cx)) {
+                    Some(Ok(value)) => results.push(value),
+                    Some(Err(error)) => {
+                        let index = results.len();
+                        return Poll::Ready(Err(MapError { index, error }));
+                    }
+                    None => return Poll::Ready(Ok(std::mem::take(results))),
                 }
             }
+        });
+        if all.is_ready() {
+            // Cancels the rest, if there is any.
+            this.map = None;
         }
+        all
     }
 }
 
@@ -237,13 +232,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        let next = this.map.poll_next(cx);
-        match next {
-            Poll::Ready(_) => spent.made_progress(),
-            Poll::Pending => leave(Kind::ProcessJob, this.called_at, 0),
-        }
-        next
+        let site = WaitSite::job(this.called_at);
+        poll_leaf(cx, site, |cx| this.map.poll_next(cx))
     }
 }
 
@@ -256,13 +246,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        let next = this.map.poll_next(cx);
-        match next {
-            Poll::Ready(_) => spent.made_progress(),
-            Poll::Pending => leave(Kind::ProcessJob, this.called_at, 0),
-        }
-        next
+        let site = WaitSite::job(this.called_at);
+        poll_leaf(cx, site, |cx| this.map.poll_next(cx))
     }
 }
 

@@ -28,10 +28,9 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use crate::parts::block_on::{block_on, block_on_until, in_executor};
-use crate::parts::budget;
 use crate::parts::outcome::Reader;
 use crate::parts::slab::Key;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::after::Evidence;
 use crate::processes::core::Core;
 use crate::processes::error::JobError;
@@ -257,17 +256,11 @@ impl<R> Future for Pending<R> {
     type Output = Result<R, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let spent = ready!(budget::spend(cx));
-        match self.poll_outcome(cx) {
-            Poll::Ready(outcome) => {
-                spent.made_progress();
-                Poll::Ready(outcome)
-            }
-            Poll::Pending => {
-                leave(Kind::ProcessJob, self.called_at, self.reader.address());
-                Poll::Pending
-            }
-        }
+        let site = WaitSite {
+            resource: self.reader.address(),
+            ..WaitSite::job(self.called_at)
+        };
+        poll_leaf(cx, site, |cx| self.poll_outcome(cx))
     }
 }
 

@@ -21,8 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::parts::block_on::block_on;
-use crate::parts::budget;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::feed::{Fed, Feed};
 use crate::processes::frame;
 use crate::processes::line::outlet;
@@ -111,6 +110,21 @@ impl<E> Events<E> {
         }
     }
 
+    /// The next event that can be decoded.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<E>> {
+        loop {
+            match ready!(self.feed.poll_next(cx)) {
+                Fed::Item(message) => {
+                    if let Ok(event) = (self.decode)(&message.payload) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+                Fed::End(_) => {}
+                Fed::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
     /// As [`next`](Self::next), blocking this thread.
     ///
     /// # Panics
@@ -145,27 +159,8 @@ impl<E> Future for NextEvent<'_, E> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        loop {
-            match this.events.feed.poll_next(cx) {
-                Poll::Ready(Fed::Item(message)) => {
-                    let Ok(event) = (this.events.decode)(&message.payload) else {
-                        continue;
-                    };
-                    spent.made_progress();
-                    return Poll::Ready(Some(event));
-                }
-                Poll::Ready(Fed::End(_)) => {}
-                Poll::Ready(Fed::Over) => {
-                    spent.made_progress();
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => {
-                    leave(Kind::ProcessJob, this.called_at, 0);
-                    return Poll::Pending;
-                }
-            }
-        }
+        let site = WaitSite::job(this.called_at);
+        poll_leaf(cx, site, |cx| this.events.poll_next(cx))
     }
 }
 

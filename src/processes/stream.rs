@@ -27,9 +27,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::parts::block_on::block_on;
-use crate::parts::budget;
 use crate::parts::slab::Key;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::after::Evidence;
 use crate::processes::core::Core;
 use crate::processes::error::JobError;
@@ -199,6 +198,22 @@ impl<T: DeserializeOwned> JobStream<T> {
         block_on(self.next())
     }
 
+    /// The next item.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JobError>>> {
+        loop {
+            match ready!(self.feed.poll_next(cx)) {
+                Fed::Item(message) => {
+                    self.give_credit();
+                    let item = wire::decode(&message.payload).map_err(JobError::Decode);
+                    return Poll::Ready(Some(item));
+                }
+                Fed::End(Ok(_)) => {}
+                Fed::End(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Fed::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
     /// An item was taken: the worker may send as many again.
     fn give_credit(&mut self) {
         self.taken += 1;
@@ -250,24 +265,8 @@ impl<T: DeserializeOwned> Future for NextItem<'_, T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        let next = loop {
-            match this.stream.feed.poll_next(cx) {
-                Poll::Ready(Fed::Item(message)) => {
-                    this.stream.give_credit();
-                    break Some(wire::decode(&message.payload).map_err(JobError::Decode));
-                }
-                Poll::Ready(Fed::End(Ok(_))) => {}
-                Poll::Ready(Fed::End(Err(error))) => break Some(Err(error)),
-                Poll::Ready(Fed::Over) => break None,
-                Poll::Pending => {
-                    leave(Kind::ProcessJob, this.called_at, 0);
-                    return Poll::Pending;
-                }
-            }
-        };
-        spent.made_progress();
-        Poll::Ready(next)
+        let site = WaitSite::job(this.called_at);
+        poll_leaf(cx, site, |cx| this.stream.poll_next(cx))
     }
 }
 

@@ -18,7 +18,7 @@ use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_task::{ArcWake, waker_ref};
@@ -26,7 +26,7 @@ use pin_project_lite::pin_project;
 
 use crate::parts::block_on::{block_on, block_on_until};
 use crate::parts::budget;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::error::JobError;
 use crate::processes::pending::{Pending, refuse_in_executor};
 
@@ -204,13 +204,8 @@ impl<R> Future for NextCompleted<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        let next = this.all.poll_next(cx);
-        match next {
-            Poll::Ready(_) => spent.made_progress(),
-            Poll::Pending => leave(Kind::ProcessJob, this.called_at, 0),
-        }
-        next
+        let site = WaitSite::job(this.called_at);
+        poll_leaf(cx, site, |cx| this.all.poll_next(cx))
     }
 }
 

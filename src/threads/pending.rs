@@ -18,15 +18,14 @@ use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_task::{ArcWake, waker};
 
 use crate::parts::block_on::{block_on_until, in_executor};
-use crate::parts::budget;
 use crate::parts::outcome::{NoAnswer, Reader, Taken};
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{Kind, WaitSite, poll_leaf};
 use crate::threads::job_error::JobError;
 use crate::threads::ticket::{Outcome, Ticket};
 use crate::threads::visit::Waiter;
@@ -252,14 +251,15 @@ impl<T> Future for Pending<T> {
     type Output = Result<T, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let spent = ready!(budget::spend(cx));
-        self.check_unfinished("Pending");
-        let outcome = self.poll_outcome(cx);
-        match &outcome {
-            Poll::Ready(_) => spent.made_progress(),
-            Poll::Pending => leave(Kind::PoolJob, self.submitted_at, self.reader.address()),
-        }
-        outcome
+        let site = WaitSite {
+            kind: Kind::PoolJob,
+            location: self.submitted_at,
+            resource: self.reader.address(),
+        };
+        poll_leaf(cx, site, |cx| {
+            self.check_unfinished("Pending");
+            self.poll_outcome(cx)
+        })
     }
 }
 
