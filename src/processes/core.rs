@@ -18,7 +18,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -151,6 +151,29 @@ impl Core {
         drop(inner);
         after.run(self);
         result
+    }
+
+    /// Takes a job; when the queue is full the task of `cx` is woken when there is room.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, when the queue is full.
+    pub(crate) fn submit_or_wait(
+        self: &Arc<Self>,
+        parcel: Parcel,
+        terms: Terms,
+        cx: &Context<'_>,
+    ) -> Result<Option<Key>, Parcel> {
+        let parcel = match self.visit(|visit| visit.submit(parcel, terms)) {
+            Err(parcel) => parcel,
+            sent => return sent,
+        };
+        // Not under the lock: cloning and dropping a waker is foreign code. So it is tried twice.
+        let mut waker = Some(cx.waker().clone());
+        self.visit(|visit| {
+            let sent = visit.submit(parcel, terms);
+            sent.inspect_err(|_| visit.wait_for_room(&mut waker))
+        })
     }
 
     /// Starts a worker on this thread.
@@ -295,19 +318,24 @@ impl Visit<'_> {
         std::mem::take(&mut self.inner.attention)
     }
 
-    /// Waits for room in the queue.
-    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
-        self.inner.room.push_back(waker.clone());
+    /// Waits for room in the queue. A task that waits for several jobs is in line once, not once
+    /// for each job and poll: when it is woken it tries them all.
+    fn wait_for_room(&mut self, waker: &mut Option<Waker>) {
+        let room = &mut self.inner.room;
+        let fresh = |waker: &mut Waker| !room.back().is_some_and(|last| last.will_wake(waker));
+        let fresh = waker.take_if(fresh);
+        room.extend(fresh);
     }
 
     /// Waits for the end. True when it has come.
-    pub(crate) fn wait_for_end(&mut self, waker: &Waker) -> bool {
+    pub(crate) fn wait_for_end(&mut self, waker: &mut Option<Waker>) -> bool {
         if self.inner.state.is_over() {
             return true;
         }
-        if !self.inner.over.iter().any(|other| other.will_wake(waker)) {
-            self.inner.over.push(waker.clone());
-        }
+        let over = &mut self.inner.over;
+        let fresh = |waker: &mut Waker| !over.iter().any(|other| other.will_wake(waker));
+        let fresh = waker.take_if(fresh);
+        over.extend(fresh);
         false
     }
 

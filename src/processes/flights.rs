@@ -248,12 +248,7 @@ where
             end_by: self.end,
             ..Terms::default()
         };
-        let sent = self.core.visit(|visit| {
-            visit
-                .submit(parcel, terms)
-                .inspect_err(|_| visit.wait_for_room(cx.waker()))
-        });
-        match sent {
+        match self.core.submit_or_wait(parcel, terms, cx) {
             Ok(key) => {
                 flight.job = key.unwrap_or(Key::NONE);
                 self.flights.insert(number, flight);

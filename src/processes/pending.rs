@@ -161,12 +161,7 @@ impl<R> Pending<R> {
             self.stage = Stage::Failed(JobError::Cancelled);
             return Poll::Ready(());
         }
-        let sent = self.core.visit(|visit| {
-            visit
-                .submit(parcel, terms)
-                .inspect_err(|_| visit.wait_for_room(cx.waker()))
-        });
-        match sent {
+        match self.core.submit_or_wait(parcel, terms, cx) {
             Ok(key) => {
                 self.stage = Stage::Sent(key.unwrap_or(Key::NONE));
                 Poll::Ready(())

@@ -10,14 +10,13 @@ use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use crate::parts::block_on::block_on;
-use crate::parts::budget;
-use crate::parts::wait_site::{Kind, leave};
+use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::after::Evidence;
 use crate::processes::core::Core;
 use crate::processes::events::{Event, Mode};
@@ -111,25 +110,23 @@ impl Future for ShuttingDown {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let spent = ready!(budget::spend(cx));
-        let first = !std::mem::replace(this.begun, true);
-        let over = this.core.visit(|visit| {
-            if first {
-                let mode = match this.how.0 {
-                    How::Drain(limit) => Mode::Drain(Instant::now().checked_add(limit)),
-                    How::CancelQueued => Mode::CancelQueued,
-                    How::Now => Mode::Now,
-                };
-                visit.feed(Event::Shutdown(mode), Evidence::None);
-            }
-            visit.wait_for_end(cx.waker())
-        });
-        if over {
-            spent.made_progress();
-            return Poll::Ready(());
-        }
-        leave(Kind::ProcessJob, this.called_at, 0);
-        Poll::Pending
+        poll_leaf(cx, WaitSite::job(this.called_at), |cx| {
+            let first = !std::mem::replace(this.begun, true);
+            // Not under the lock: cloning and dropping a waker is foreign code.
+            let mut waker = Some(cx.waker().clone());
+            let over = this.core.visit(|visit| {
+                if first {
+                    let mode = match this.how.0 {
+                        How::Drain(limit) => Mode::Drain(Instant::now().checked_add(limit)),
+                        How::CancelQueued => Mode::CancelQueued,
+                        How::Now => Mode::Now,
+                    };
+                    visit.feed(Event::Shutdown(mode), Evidence::None);
+                }
+                visit.wait_for_end(&mut waker)
+            });
+            if over { Poll::Ready(()) } else { Poll::Pending }
+        })
     }
 }
 
