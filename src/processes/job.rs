@@ -89,11 +89,10 @@ impl Registry {
         A: DeserializeOwned,
         R: Serialize,
     {
-        self.call::<F>(Box::new(move |argument, result| {
-            let argument = wire::decode_next::<A>(argument).map_err(Failure::Decode)?;
+        self.call::<F, A>(move |argument, result| {
             let value = guarded(|| f(argument))?;
             wire::encode(&value, result).map_err(Failure::Encode)
-        }))
+        })
     }
 
     /// Adds a function that sets a worker up before its first job; see
@@ -104,19 +103,26 @@ impl Registry {
         A: DeserializeOwned,
         R: Setup,
     {
-        self.call::<F>(Box::new(move |argument, _result| {
-            let argument = wire::decode_next::<A>(argument).map_err(Failure::Decode)?;
+        self.call::<F, A>(move |argument, _result| {
             guarded(|| f(argument))?
                 .outcome()
                 .map_err(|message| Failure::Panicked {
                     message,
                     location: String::new(),
                 })
-        }))
+        })
     }
 
-    /// Adds an entry under the type `K`; a second one of the same type is left out.
-    pub(crate) fn call<K: 'static>(mut self, call: Call) -> Self {
+    /// Adds an entry under the type `K`; a second one of the same type is left out. `run` gets the
+    /// decoded argument, and appends the result's bytes.
+    pub(crate) fn call<K, A>(
+        mut self,
+        run: impl Fn(A, &mut Vec<u8>) -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Self
+    where
+        K: 'static,
+        A: DeserializeOwned,
+    {
         const {
             assert!(
                 size_of::<K>() == 0,
@@ -128,7 +134,10 @@ impl Registry {
             self.entries.push(Entry {
                 key,
                 name: type_name::<K>(),
-                call,
+                call: Box::new(move |argument, result| {
+                    let argument = wire::decode_next(argument).map_err(Failure::Decode)?;
+                    run(argument, result)
+                }),
             });
         }
         self

@@ -75,8 +75,7 @@ thread_local! {
 impl Registry {
     /// Adds a [`Service`].
     pub fn service<S: Service>(self) -> Self {
-        self.call::<Of<S>>(Box::new(|argument, result| {
-            let request = wire::decode_next::<S::Request>(argument).map_err(Failure::Decode)?;
+        self.call::<Of<S>, S::Request>(|request, result| {
             // Taken out for the call: after a panic it is gone, half changed as it may be.
             let key = TypeId::of::<S>();
             let kept = STATES.with_borrow_mut(|states| states.remove(&key));
@@ -88,7 +87,7 @@ impl Registry {
             })?;
             STATES.with_borrow_mut(|states| states.insert(key, state));
             wire::encode(&response, result).map_err(Failure::Encode)
-        }))
+        })
     }
 
     /// Adds a function that gives a future, for
@@ -100,11 +99,10 @@ impl Registry {
         Fut: Future,
         Fut::Output: Serialize,
     {
-        self.call::<F>(Box::new(move |argument, result| {
-            let argument = wire::decode_next::<A>(argument).map_err(Failure::Decode)?;
+        self.call::<F, A>(move |argument, result| {
             let value = guarded(|| on_runtime(|rt| rt.block_on(f(argument))))?;
             wire::encode(&value, result).map_err(Failure::Encode)
-        }))
+        })
     }
 }
 

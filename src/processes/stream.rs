@@ -33,7 +33,7 @@ use crate::processes::after::Evidence;
 use crate::processes::core::Core;
 use crate::processes::error::JobError;
 use crate::processes::events::Event;
-use crate::processes::failure::{Failure, guarded};
+use crate::processes::failure::guarded;
 use crate::processes::feed::{Fed, Feed};
 use crate::processes::frame::{self, Header};
 use crate::processes::job::Registry;
@@ -98,8 +98,7 @@ impl Registry {
         A: DeserializeOwned,
         T: Serialize,
     {
-        self.call::<F>(Box::new(move |argument, _result| {
-            let argument = wire::decode_next::<A>(argument).map_err(Failure::Decode)?;
+        self.call::<F, A>(move |argument, _result| {
             // Credit for a stream that ended early is not ours.
             while with_inlet(|i| i.take(|m| m.header.kind == frame::Kind::Credit))
                 .flatten()
@@ -110,7 +109,7 @@ impl Registry {
                 _item: PhantomData,
             };
             guarded(|| f(argument, &emitter))
-        }))
+        })
     }
 }
 
