@@ -12,7 +12,7 @@ use trefoil::processes::{self, JobError, Pending, ProcessPool, Retry, Rlimit, Wo
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::{Scratch, runtime, until};
+use runner::{Scratch, kill, pool, runtime, until};
 
 /// Ways to die.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ fn die_at_first((log, times): (String, usize)) -> usize {
 
 /// Kills a worker, perhaps its own.
 fn murder(pid: i32) {
-    kill(pid);
+    kill(pid, libc::SIGKILL);
 }
 
 fn init_dies(_: ()) {
@@ -215,17 +215,6 @@ fn main() {
     ]);
 }
 
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
-}
-
-#[allow(unsafe_code, reason = "kill(2)")]
-fn kill(pid: i32) {
-    assert!(pid > 1);
-    // SAFETY: kill(2) has no precondition.
-    unsafe { libc::kill(pid, libc::SIGKILL) };
-}
-
 /// The pid that `hold` wrote.
 fn written_pid(path: &str) -> i32 {
     until(|| std::path::Path::new(path).exists());
@@ -309,7 +298,7 @@ fn c32() {
         .build()
         .unwrap();
     let before = pool.submit(pid, ()).wait().unwrap();
-    kill(before);
+    kill(before, libc::SIGKILL);
     until(|| exits.load(Ordering::SeqCst) == 1);
     assert_eq!(*told.lock().unwrap(), [before]);
     assert_ne!(pool.submit(pid, ()).wait().unwrap(), before);
@@ -330,7 +319,7 @@ fn c33() {
         .collect();
     let victim = written_pid(&here);
     assert_eq!(pool.queued(), 0, "all of them were sent ahead");
-    kill(victim);
+    kill(victim, libc::SIGKILL);
     assert!(head.wait().unwrap_err().is_crash());
     for job in ahead {
         job.wait().unwrap();
@@ -355,7 +344,7 @@ fn c34() {
             std::hint::spin_loop();
         }
         if let Some(victim) = victims.get(round % 2) {
-            kill(*victim);
+            kill(*victim, libc::SIGKILL);
         }
         match job.wait() {
             Ok(_) => good += 1,
@@ -379,7 +368,7 @@ fn c36() {
         .map(|x| written_pid(&scratch.path(&x.to_string())))
         .collect();
     let later: Vec<_> = (0..10).map(|x| pool.submit(number, x)).collect();
-    victims.into_iter().for_each(kill);
+    victims.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
     for job in jobs {
         assert!(job.wait().unwrap_err().is_crash());
     }

@@ -16,7 +16,7 @@ use trefoil::processes::{
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::{Scratch, until};
+use runner::{Scratch, kill, until};
 
 // ---- the hostile worker ------------------------------------------------------------------------
 
@@ -375,13 +375,6 @@ fn crash(pool: &ProcessPool, name: &str) {
         .unwrap_err();
     assert!(error.is_crash(), "{name}: {error}");
     works(pool);
-}
-
-#[allow(unsafe_code, reason = "kill(2)")]
-fn kill(pid: i32, signal: i32) {
-    assert!(pid > 1);
-    // SAFETY: kill(2) has no precondition.
-    unsafe { libc::kill(pid, signal) };
 }
 
 /// Waits until a worker is stopped.

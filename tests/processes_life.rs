@@ -13,7 +13,7 @@ use trefoil::processes::{self, JobError, ProcessPool, Shutdown};
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::{Scratch, runtime, until};
+use runner::{Scratch, kill, pool, runtime, until};
 
 /// What stands in a child's arguments when it is to be the parent that is killed.
 const VICTIM: &str = "be-the-victim";
@@ -130,17 +130,6 @@ fn main() {
         ("g81_workers_have_groups_of_their_own", g81),
         ("g82_a_forked_copy_leaves_the_pool_alone", g82),
     ]);
-}
-
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
-}
-
-#[allow(unsafe_code, reason = "kill(2)")]
-fn kill(pid: i32, signal: i32) {
-    assert!(pid > 1);
-    // SAFETY: kill(2) has no precondition.
-    unsafe { libc::kill(pid, signal) };
 }
 
 /// The state letter of a process, if it exists: stat of proc(5).

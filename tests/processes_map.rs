@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use trefoil::processes::{
-    self, Chunk, Emitter, JobError, OnError, ProcessPool, Service, Until, as_completed, wait,
+    self, Chunk, Emitter, JobError, OnError, Service, Until, as_completed, wait,
 };
 
 #[path = "processes/runner.rs"]
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::{Scratch, runtime, until};
+use runner::{Scratch, pool, runtime, until};
 
 fn square(x: u64) -> u64 {
     x * x
@@ -136,10 +136,6 @@ fn main() {
         ("b29_dropping_a_stream_stops_its_job", dropped_stream),
         ("b30_progress_comes_in_order_and_before_the_result", b30),
     ]);
-}
-
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
 }
 
 fn a20() {

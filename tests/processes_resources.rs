@@ -11,7 +11,7 @@ use trefoil::processes::{self, Blob, JobError, ProcessPool};
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::until;
+use runner::{pool, until};
 
 fn echo(bytes: Blob) -> Blob {
     bytes
@@ -71,10 +71,6 @@ fn main() {
         ("h84_many_pools_leave_nothing", h84_pools),
         ("random_kills_under_load_lose_no_outcome", storm),
     ]);
-}
-
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
 }
 
 fn hash(bytes: &[u8]) -> u64 {

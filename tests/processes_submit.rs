@@ -8,7 +8,7 @@ use trefoil::processes::{self, JobError, ProcessPool};
 #[allow(dead_code, reason = "other files use the rest")]
 mod runner;
 
-use runner::{Scratch, runtime, until};
+use runner::{Scratch, pool, runtime, until};
 
 fn square(x: u64) -> u64 {
     x * x
@@ -105,10 +105,6 @@ fn main() {
         ("a18_a_higher_priority_goes_first", a18),
         ("a19_a_dropped_pending_detaches_its_job", a19),
     ]);
-}
-
-fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
 }
 
 fn a01() {

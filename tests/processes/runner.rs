@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use trefoil::processes::ProcessPool;
+
 /// A check and its name: the number of the behaviour, and the promise.
 pub type Check = (&'static str, fn());
 
@@ -146,4 +148,17 @@ pub fn runtime() -> trefoil::runtime::Runtime {
         .enable_all()
         .build()
         .unwrap()
+}
+
+/// A pool of this program.
+pub fn pool(workers: usize) -> ProcessPool {
+    ProcessPool::builder().workers(workers).build().unwrap()
+}
+
+/// kill(2) for one process.
+#[allow(unsafe_code, reason = "std kills its own children only")]
+pub fn kill(pid: i32, signal: i32) {
+    assert!(pid > 1);
+    // SAFETY: kill(2) has no precondition.
+    unsafe { libc::kill(pid, signal) };
 }
