@@ -41,7 +41,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// The tools: a name, how the child is told, and the number of workers.
 fn tools(lab: &Lab) -> Vec<(String, &'static str, usize)> {
-    let most = most_workers(lab);
+    let most = lab.most_workers();
     let mut tools = vec![
         ("sequential".to_owned(), "sequential", 1),
         (INLINE.to_owned(), "inline", 0),
@@ -55,11 +55,6 @@ fn tools(lab: &Lab) -> Vec<(String, &'static str, usize)> {
     }
     tools.push((locked(most), "locked", most));
     tools
-}
-
-/// The largest number of workers that was asked for.
-fn most_workers(lab: &Lab) -> usize {
-    lab.args.workers.iter().copied().max().unwrap_or(1)
 }
 
 /// All jobs in one task.
@@ -167,7 +162,7 @@ fn run(lab: &Lab) -> Outcome {
     let rows: Vec<Row> = std::iter::zip(&both, &samples)
         .map(|(one, samples)| Row::of(name(one), one.1.2, samples, 1.0))
         .collect();
-    let most = most_workers(lab);
+    let most = lab.most_workers();
     Outcome {
         sizes: works.map(|work| (work.name(), work.size)).into(),
         verdicts: judge(&works, &rows, same, most, available),

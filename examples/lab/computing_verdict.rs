@@ -21,10 +21,7 @@ const FROZEN: f64 = 0.8;
 
 /// The row of one tool on one work.
 fn of<'a>(rows: &'a [Row], work: Work, tool: &str) -> &'a Row {
-    let name = format!("{}: {tool}", work.name());
-    rows.iter()
-        .find(|row| row.tool == name)
-        .expect("a tool of this file")
+    Row::find(rows, &format!("{}: {tool}", work.name()))
 }
 
 /// The verdicts.

@@ -107,6 +107,11 @@ impl Lab {
         if self.args.quick { quick } else { full }
     }
 
+    /// The largest number of workers that was asked for.
+    pub fn most_workers(&self) -> usize {
+        self.args.workers.iter().copied().max().unwrap_or(1)
+    }
+
     /// Runs every tool once a round, for so many rounds: side by side, so that a neighbour who
     /// gets busy for a while disturbs them all alike. Gives back each tool's runs.
     pub fn alternate<T>(

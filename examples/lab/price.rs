@@ -39,7 +39,7 @@ type Tool = (&'static str, usize, Box<dyn Fn(usize)>);
 
 /// All tools. Their runtimes live until the end, so that no batch pays for starting one.
 fn tools(lab: &Lab) -> Vec<Tool> {
-    let workers = machine_workers(lab);
+    let workers = lab.most_workers();
     let (one, many) = (on_trefoil::runtime(0), on_trefoil::runtime(workers));
     let blocking = on_trefoil::runtime(0);
     let new_pool = || ThreadPoolBuilder::new().num_threads(workers).build();
@@ -96,11 +96,6 @@ fn tool(name: &'static str, jobs: usize, batch: impl Fn(usize) + 'static) -> Too
     (name, jobs, Box::new(batch))
 }
 
-/// The largest number of workers that was asked for.
-fn machine_workers(lab: &Lab) -> usize {
-    lab.args.workers.iter().copied().max().unwrap_or(1)
-}
-
 /// Times one batch, and divides.
 fn batch((_, jobs, batch): &Tool) -> Sample {
     let (start, before) = (Instant::now(), Usage::now());
@@ -123,10 +118,7 @@ fn run(lab: &Lab) -> Outcome {
     let rows: Vec<Row> = std::iter::zip(&tools, &samples)
         .map(|(tool, samples)| Row::of(tool.0, 0, samples, 1.0))
         .collect();
-    let wall = |name: &str| {
-        let row = rows.iter().find(|row| row.tool == name);
-        row.map_or(0.0, |row| row.wall.min)
-    };
+    let wall = |name: &str| Row::find(&rows, name).wall.min;
     let (task, blocking, thread) = (
         wall("task, 1 thread"),
         wall("spawn_blocking"),

@@ -70,6 +70,12 @@ impl Row {
         }
     }
 
+    /// The row of a tool that was measured in any case.
+    pub fn find<'a>(rows: &'a [Self], tool: &str) -> &'a Self {
+        let row = rows.iter().find(|row| row.tool == tool);
+        row.expect("a tool of this experiment")
+    }
+
     /// The wall time as text: `~` marks a sample that was extrapolated.
     pub fn wall_text(&self) -> String {
         let mark = if self.sample.is_some() { "~" } else { "" };

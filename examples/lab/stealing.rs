@@ -132,7 +132,7 @@ fn serve(arguments: &[&str]) {
 
 /// Measures all tools, side by side.
 fn run(lab: &Lab) -> Outcome {
-    let workers = lab.args.workers.iter().copied().max().unwrap_or(1).max(2);
+    let workers = lab.most_workers().max(2);
     let size = lab.size(1_000, 400);
     let measure = |(_, tool): &(&str, &str)| {
         let arguments = [*tool, &workers.to_string(), &size.to_string()];

@@ -135,17 +135,13 @@ fn run(lab: &Lab) -> Outcome {
     }
 }
 
-/// The row of a tool that was measured in any case.
-fn of<'a>(rows: &'a [Row], tool: &str) -> &'a Row {
-    rows.iter()
-        .find(|row| row.tool == tool)
-        .expect("a tool of this file")
-}
-
 /// The verdicts of this experiment.
 fn judge(rows: &[Row]) -> Vec<Verdict> {
-    let (on_loop, pool) = (of(rows, "loop, 1 thread"), of(rows, "pool of 8"));
-    let each = of(rows, "a thread each");
+    let (on_loop, pool) = (
+        Row::find(rows, "loop, 1 thread"),
+        Row::find(rows, "pool of 8"),
+    );
+    let each = Row::find(rows, "a thread each");
     let lost: u64 = rows.iter().map(|row| row.lost).sum();
     let ratio = pool.wall.median / on_loop.wall.median;
     let threads = on_loop.peak_threads;
@@ -186,7 +182,10 @@ fn map(requests: usize, rows: &[Row]) -> MapRow {
         let sign = if row.lost > 0 { Sign::Fails } else { sign };
         Some((column, row.wall_text(), sign))
     };
-    let (on_loop, each) = (of(rows, "loop, 1 thread"), of(rows, "a thread each"));
+    let (on_loop, each) = (
+        Row::find(rows, "loop, 1 thread"),
+        Row::find(rows, "a thread each"),
+    );
     let needs = |row: &Row| {
         let mib = row.rss as f64 / 1024.0 / 1024.0;
         format!("{} × thread, {mib:.0} MiB", row.peak_threads)
