@@ -1,4 +1,4 @@
-//! Loom models of `parts/outcome.rs`.
+//! Loom models of `parts/outcome.rs` and `parts/outcome_block.rs`.
 //!
 //! Every pair and the triples of {put, drop, take, close, drop, poll_closed}: safety by loom's
 //! cells and the `Arc` in the value, liveness by `block_on`, which loom reports as a deadlock when
@@ -12,7 +12,7 @@
 //! - `poll_take`, `try_take`: the load Relaxed; a closed reader looks into the value cell
 //! - `close`: Release only; does not wake. `poll_closed`: does not look for CLOSED in the end; does
 //!   not take the cell back; its fetch_or Acquire only
-//! - `leave`: the load Relaxed, the fetch_or Acquire or Release only; never frees
+//! - `leave_last`: the load Relaxed, the fetch_or Acquire or Release only. `leave`: never frees
 //!
 //! Equivalent, so not caught: `Reader::drop` leaves the value to whoever frees the block.
 
@@ -23,6 +23,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 use std::future::poll_fn;
+use std::task::Waker;
 
 /// Polls once with a waker that does nothing.
 fn poll_once<T>(reader: &mut Reader<T>) -> Poll<Result<T, NoAnswer>> {

@@ -31,11 +31,12 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use crate::parts::blocks;
+use crate::parts::leaving::leave_last;
 use crate::parts::outcome::{Reader, Writer, outcome};
 use crate::parts::unwind::{catch, discard};
 use crate::shim::UnsafeCell;
 use crate::shim::atomic::AtomicU32;
-use crate::shim::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::shim::atomic::Ordering::Relaxed;
 use crate::threads::job::{Header, JobRef};
 use crate::threads::job_error::JobError;
 use crate::threads::registry::Registry;
@@ -82,10 +83,7 @@ impl State {
     /// Sets the bit `mine`. True: the side of the bit `other` has left before, the caller frees.
     #[must_use]
     fn leave(&self, mine: u32, other: u32) -> bool {
-        // A plain look first: if the other side is gone, nobody can race with us.
-        // Acquire, here and below: what the other side did in the block comes before it is freed;
-        // pairs with the Release of its `fetch_or`.
-        self.0.load(Acquire) & other != 0 || self.0.fetch_or(mine, AcqRel) & other != 0
+        leave_last(&self.0, mine, other)
     }
 }
 
