@@ -131,7 +131,7 @@ where
             on_error: OnError::Continue,
             limit: None,
             end: None,
-            landing: Landing::new(),
+            landing: Arc::new(Landing::new([])),
             flights: HashMap::new(),
             waiting: None,
             next_flight: 0,
@@ -156,7 +156,7 @@ where
             if self.flights.is_empty() && self.waiting.is_none() && self.exhausted {
                 return Poll::Ready(None);
             }
-            match self.landing.poll_next(cx) {
+            match self.landing.poll_take(cx) {
                 Poll::Ready((flight, landed)) => self.land(flight, landed),
                 Poll::Pending => return Poll::Pending,
             }

@@ -4,11 +4,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 
 use crate::processes::inbox::Message;
+use crate::processes::mailbox::Mailbox;
 use crate::processes::parcel::{Answer, Sink};
 
 /// What has come from a chunk.
@@ -19,54 +18,8 @@ pub(crate) enum Landed {
     Done(Answer),
 }
 
-/// The queue. Bounded by the map's window.
-#[derive(Default)]
-pub(crate) struct Landing(Mutex<Content>);
-
-/// What the mutex guards.
-#[derive(Default)]
-struct Content {
-    /// With the number of the chunk.
-    landed: VecDeque<(u64, Landed)>,
-    waker: Option<Waker>,
-}
-
-impl Landing {
-    /// An empty one.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
-    /// Adds something, and wakes the map after it.
-    fn put(&self, chunk: u64, landed: Landed) {
-        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        content.landed.push_back((chunk, landed));
-        let waker = content.waker.take();
-        drop(content);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// What came next.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<(u64, Landed)> {
-        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = content.landed.pop_front() {
-            return Poll::Ready(next);
-        }
-        drop(content);
-        // Cloned without the lock: it is foreign code.
-        let fresh = cx.waker().clone();
-        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = content.landed.pop_front() {
-            return Poll::Ready(next);
-        }
-        let old = content.waker.replace(fresh);
-        drop(content);
-        drop(old);
-        Poll::Pending
-    }
-}
+/// The queue, with the number of each one's chunk. Bounded by the map's window.
+pub(crate) type Landing = Mailbox<(u64, Landed)>;
 
 /// One chunk's way into the queue.
 pub(crate) struct ChunkSink {
@@ -83,10 +36,10 @@ impl ChunkSink {
 
 impl Sink for ChunkSink {
     fn item(&self, message: Message) {
-        self.landing.put(self.chunk, Landed::Item(message));
+        self.landing.put((self.chunk, Landed::Item(message)));
     }
 
     fn done(&self, answer: Answer) {
-        self.landing.put(self.chunk, Landed::Done(answer));
+        self.landing.put((self.chunk, Landed::Done(answer)));
     }
 }

@@ -35,7 +35,7 @@
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
 //! `watch`, `driver` (where it meets processes);
 //! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
-//! `landing`, `flights` and `map_take`, `together` (what a program holds).
+//! `mailbox`, `landing`, `flights` and `map_take`, `together` (what a program holds).
 
 mod after;
 mod builder;
@@ -57,6 +57,7 @@ mod job;
 mod landing;
 mod launch;
 mod line;
+mod mailbox;
 mod map;
 mod map_take;
 mod outbox;

@@ -11,14 +11,13 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_task::{ArcWake, waker_ref};
@@ -28,18 +27,11 @@ use crate::parts::block_on::{block_on, block_on_until};
 use crate::parts::budget;
 use crate::parts::wait_site::{WaitSite, poll_leaf};
 use crate::processes::error::JobError;
+use crate::processes::mailbox::Mailbox;
 use crate::processes::pending::{Pending, refuse_in_executor};
 
-/// Whose waker was woken.
-struct Woken(Mutex<Content>);
-
-/// What the mutex guards.
-struct Content {
-    /// The numbers of handles to be polled.
-    due: VecDeque<usize>,
-    /// Who waits for that.
-    waker: Option<Waker>,
-}
+/// The numbers of handles whose waker was woken: to be polled.
+type Woken = Mailbox<usize>;
 
 /// The waker of one handle.
 struct Bell {
@@ -49,13 +41,7 @@ struct Bell {
 
 impl ArcWake for Bell {
     fn wake_by_ref(this: &Arc<Self>) {
-        let mut content = this.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
-        content.due.push_back(this.number);
-        let waker = content.waker.take();
-        drop(content);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        this.woken.put(this.number);
     }
 }
 
@@ -94,10 +80,10 @@ pub struct AsCompleted<R> {
 /// }
 /// ```
 pub fn as_completed<R>(handles: impl IntoIterator<Item = Pending<R>>) -> AsCompleted<R> {
-    let woken = Arc::new(Woken(Mutex::new(Content {
-        due: VecDeque::new(),
-        waker: None,
-    })));
+    let handles: Vec<_> = handles.into_iter().collect();
+    let left = handles.len();
+    // Each is polled once at first.
+    let woken = Arc::new(Woken::new(0..left));
     let slots: Vec<_> = handles
         .into_iter()
         .enumerate()
@@ -109,30 +95,14 @@ pub fn as_completed<R>(handles: impl IntoIterator<Item = Pending<R>>) -> AsCompl
             }),
         })
         .collect();
-    // Each is polled once at first.
-    let left = slots.len();
-    woken
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .due
-        .extend(0..left);
     AsCompleted { slots, woken, left }
 }
 
 impl<R> AsCompleted<R> {
     /// The next outcome.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(usize, Result<R, JobError>)>> {
-        let fresh = cx.waker().clone();
         while self.left > 0 {
-            let mut content = self.woken.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(number) = content.due.pop_front() else {
-                let old = content.waker.replace(fresh);
-                drop(content);
-                drop(old);
-                return Poll::Pending;
-            };
-            drop(content);
+            let number = ready!(self.woken.poll_take(cx));
             let slot = &mut self.slots[number];
             let Some(pending) = &mut slot.pending else {
                 continue;
