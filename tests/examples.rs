@@ -5,14 +5,14 @@
 //! else. A server gets its visitors from here; no other program is needed.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[path = "support/example.rs"]
 mod example;
 
-use self::example::{Running, expected, mask, program, root, source};
+use self::example::{PATIENCE, Running, expected, mask, program, root, source};
 
 /// Somebody who visits a running example, from connecting to leaving.
 type Visit = fn(&mut Running);
@@ -25,8 +25,10 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("04-hello", visit_hello),
     ("05-sleepers", |_| {}),
     ("06-echo", visit_echo),
+    ("07-udp", visit_udp),
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
+    ("17-crawler", |_| {}),
     ("19-fork-join", |_| {}),
     ("20-async-meets-pool", visit_async_meets_pool),
 ];
@@ -62,6 +64,11 @@ fn echo_prints_what_its_head_says() {
 }
 
 #[test]
+fn udp_prints_what_its_head_says() {
+    check("07-udp");
+}
+
+#[test]
 fn blocking_the_loop_prints_what_its_head_says() {
     check("08-blocking-the-loop");
 }
@@ -69,6 +76,11 @@ fn blocking_the_loop_prints_what_its_head_says() {
 #[test]
 fn cancel_prints_what_its_head_says() {
     check("09-cancel");
+}
+
+#[test]
+fn crawler_prints_what_its_head_says() {
+    check("17-crawler");
 }
 
 #[test]
@@ -123,6 +135,20 @@ fn visit_echo(example: &mut Running) {
     exchange(&mut third, b"hello\n", b"hello\n");
     drop(third);
     example.wait_for("visitor 3: gone");
+    example.press_ctrl_c();
+}
+
+/// Sends a datagram as `nc -u` would, and then Ctrl-C.
+fn visit_udp(example: &mut Running) {
+    example.wait_for("-- 3.");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(example.address()).unwrap();
+    // Loopback loses nothing while its buffers have room, so no answer is an error here.
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.send(b"hello\n").unwrap();
+    let mut answer = [0; 16];
+    let n = socket.recv(&mut answer).unwrap();
+    assert_eq!(&answer[..n], b"hello\n");
     example.press_ctrl_c();
 }
 

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// A test that hangs is worse than one that fails. Far above what any example needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The package.
 pub fn root() -> &'static Path {
@@ -119,14 +119,19 @@ impl Running {
         self.seen.last().map(String::as_str)
     }
 
-    /// Connects to the address that it printed.
-    pub fn connect(&mut self) -> TcpStream {
+    /// The address that it printed.
+    pub fn address(&mut self) -> String {
         let listening = |line: &String| Some(line.strip_prefix("listening on ")?.to_owned());
         if !self.seen.iter().any(|line| listening(line).is_some()) {
             self.wait_for("listening on ");
         }
         let address = self.seen.iter().find_map(listening).unwrap();
-        let stream = TcpStream::connect(address.split(' ').next().unwrap()).unwrap();
+        address.split(' ').next().unwrap().to_owned()
+    }
+
+    /// Connects to that address.
+    pub fn connect(&mut self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
