@@ -18,7 +18,8 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     ///
     /// # Errors
     ///
-    /// The stream's own; what came before is in `bytes`.
+    /// The stream's own, but `Interrupted`: that read is made again. What came before is in
+    /// `bytes`.
     ///
     /// # Cancel safety
     ///

@@ -7,13 +7,17 @@
 //!
 //! The buffer is read only when nothing is unread, so the bytes never move. A read that is larger
 //! than the buffer goes past it. What is written goes straight to the stream.
+//!
+//! A seek sees one position, that of the next byte the reader gives; the stream is further on by
+//! what is unread. So a seek from here is one from there, by so many bytes less; after it the
+//! buffer is empty.
 //! Read next: `io/buf_writer.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
-use std::io::IoSlice;
+use std::io::{IoSlice, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +25,7 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_buf_read::AsyncBufRead;
 use crate::io::async_read::AsyncRead;
+use crate::io::async_seek::AsyncSeek;
 use crate::io::async_write::AsyncWrite;
 use crate::io::read_buf::{ReadBuf, fill_slice};
 
@@ -51,7 +56,22 @@ pin_project! {
         // Unread are `buffer[start..end]`.
         start: usize,
         end: usize,
+        seek: Seek,
     }
+}
+
+/// How far a seek has come.
+#[derive(Debug, Clone, Copy)]
+enum Seek {
+    /// Nobody asked, or it is done.
+    None,
+    /// Asked for; the stream does not know yet.
+    Asked(SeekFrom),
+    /// The stream goes back over the buffer; then it goes on by so many bytes. In two steps,
+    /// because their sum is too large for one.
+    Back(i64),
+    /// The stream seeks.
+    Started,
 }
 
 impl<R: AsyncRead> BufReader<R> {
@@ -76,6 +96,7 @@ impl<R: AsyncRead> BufReader<R> {
             buffer: vec![0; capacity].into_boxed_slice(),
             start: 0,
             end: 0,
+            seek: Seek::None,
         }
     }
 }
@@ -105,6 +126,33 @@ impl<R> BufReader<R> {
     pub fn buffer(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
+
+    /// The stream, and the buffer apart from it.
+    pub(super) fn without_stream(self) -> (R, BufReader<()>) {
+        (
+            self.stream,
+            BufReader {
+                stream: (),
+                buffer: self.buffer,
+                start: self.start,
+                end: self.end,
+                seek: self.seek,
+            },
+        )
+    }
+}
+
+impl BufReader<()> {
+    /// The buffer over another stream.
+    pub(super) fn with_stream<R>(self, stream: R) -> BufReader<R> {
+        BufReader {
+            stream,
+            buffer: self.buffer,
+            start: self.start,
+            end: self.end,
+            seek: self.seek,
+        }
+    }
 }
 
 impl<R: AsyncRead> AsyncRead for BufReader<R> {
@@ -115,7 +163,9 @@ impl<R: AsyncRead> AsyncRead for BufReader<R> {
     ) -> Poll<io::Result<()>> {
         if self.start == self.end && buf.remaining() >= self.buffer.len() {
             // A way through the buffer would cost a copy and save no read.
-            return self.project().stream.poll_read(cx, buf);
+            let me = self.project();
+            *me.seek = Seek::None;
+            return me.stream.poll_read(cx, buf);
         }
         let unread = ready!(self.as_mut().poll_fill_buf(cx))?;
         let n = unread.len().min(buf.remaining());
@@ -129,6 +179,8 @@ impl<R: AsyncRead> AsyncBufRead for BufReader<R> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let me = self.project();
         if *me.start == *me.end {
+            // A seek that was dropped half-way must not throw these bytes away later.
+            *me.seek = Seek::None;
             let n = ready!(fill_slice(me.buffer, |buf| me.stream.poll_read(cx, buf)))?;
             (*me.start, *me.end) = (0, n);
         }
@@ -139,6 +191,49 @@ impl<R: AsyncRead> AsyncBufRead for BufReader<R> {
         let me = self.project();
         // Never past the end, whatever the caller says: what lies there was read before.
         *me.start = me.start.saturating_add(n).min(*me.end);
+    }
+}
+
+/// Seeking empties the buffer, also when the new position lies within it.
+impl<R: AsyncRead + AsyncSeek> AsyncSeek for BufReader<R> {
+    /// Notes the position; the stream is told in `poll_complete`.
+    fn start_seek(self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
+        *self.project().seek = Seek::Asked(position);
+        Ok(())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let mut me = self.project();
+        loop {
+            let unread = *me.end - *me.start;
+            // A slice is never longer than `i64::MAX`.
+            let back = -(unread as i64);
+            // An error ends the seek: the position and the buffer stay.
+            let (to, next) = match *me.seek {
+                Seek::None => {
+                    let position = ready!(me.stream.poll_complete(cx))?;
+                    return Poll::Ready(Ok(position.saturating_sub(unread as u64)));
+                }
+                Seek::Asked(SeekFrom::Current(by)) => match by.checked_add(back) {
+                    Some(sum) => (SeekFrom::Current(sum), Seek::Started),
+                    None => (SeekFrom::Current(back), Seek::Back(by)),
+                },
+                Seek::Asked(to) => (to, Seek::Started),
+                Seek::Back(_) | Seek::Started => {
+                    let done = ready!(me.stream.as_mut().poll_complete(cx));
+                    let step = std::mem::replace(me.seek, Seek::None);
+                    let position = done?;
+                    (*me.start, *me.end) = (0, 0);
+                    match step {
+                        Seek::Back(by) => (SeekFrom::Current(by), Seek::Started),
+                        _ => return Poll::Ready(Ok(position)),
+                    }
+                }
+            };
+            *me.seek = Seek::None;
+            me.stream.as_mut().start_seek(to)?;
+            *me.seek = next;
+        }
     }
 }
 

@@ -8,14 +8,15 @@
 //! Bytes are held until the buffer is full, or until a flush. They go on in the order they came:
 //! whatever goes past the buffer waits until the buffer is empty.
 //!
-//! A drop does not write: it could not wait. Call `flush` or `shutdown`.
-//! Read next: `io/copy.rs`.
+//! A drop does not write: it could not wait. Call `flush` or `shutdown`. A seek empties the buffer
+//! first: what is held belongs where the stream stands now.
+//! Read next: `io/buf_stream.rs`.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
-use std::io::IoSlice;
+use std::io::{IoSlice, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +24,7 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_buf_read::AsyncBufRead;
 use crate::io::async_read::AsyncRead;
+use crate::io::async_seek::AsyncSeek;
 use crate::io::async_write::AsyncWrite;
 use crate::io::buf_reader::DEFAULT_CAPACITY_BYTES;
 use crate::io::read_buf::ReadBuf;
@@ -53,7 +55,19 @@ pin_project! {
         written: usize,
         // What the user asked for; a `Vec` may have more.
         capacity: usize,
+        seek: Seek,
     }
+}
+
+/// How far a seek has come.
+#[derive(Debug, Clone, Copy)]
+enum Seek {
+    /// Nobody asked, or it is done.
+    None,
+    /// Asked for; the buffer is emptied first.
+    Asked(SeekFrom),
+    /// The stream seeks.
+    Started,
 }
 
 impl<W: AsyncWrite> BufWriter<W> {
@@ -69,6 +83,7 @@ impl<W: AsyncWrite> BufWriter<W> {
             buffer: Vec::with_capacity(capacity),
             written: 0,
             capacity,
+            seek: Seek::None,
         }
     }
 
@@ -110,6 +125,33 @@ impl<W> BufWriter<W> {
     /// What is in the buffer, not yet written on.
     pub fn buffer(&self) -> &[u8] {
         &self.buffer[self.written..]
+    }
+
+    /// The stream, and the buffer apart from it.
+    pub(super) fn without_stream(self) -> (W, BufWriter<()>) {
+        (
+            self.stream,
+            BufWriter {
+                stream: (),
+                buffer: self.buffer,
+                written: self.written,
+                capacity: self.capacity,
+                seek: self.seek,
+            },
+        )
+    }
+}
+
+impl BufWriter<()> {
+    /// The buffer over another stream.
+    pub(super) fn with_stream<W>(self, stream: W) -> BufWriter<W> {
+        BufWriter {
+            stream,
+            buffer: self.buffer,
+            written: self.written,
+            capacity: self.capacity,
+            seek: self.seek,
+        }
     }
 }
 
@@ -182,6 +224,36 @@ impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
     /// True: several small slices are one copy into the buffer.
     fn is_write_vectored(&self) -> bool {
         true
+    }
+}
+
+/// Seeking writes out what is held.
+impl<W: AsyncWrite + AsyncSeek> AsyncSeek for BufWriter<W> {
+    /// Notes the position; the stream is told in `poll_complete`.
+    fn start_seek(self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
+        *self.project().seek = Seek::Asked(position);
+        Ok(())
+    }
+
+    fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        if let Seek::Asked(to) = self.seek {
+            let emptied = ready!(self.as_mut().poll_empty(cx));
+            let mut me = self.as_mut().project();
+            // An error ends the seek: what is still held stays.
+            *me.seek = Seek::None;
+            emptied?;
+            // What was just written may still be under way; the stream does one thing at a time.
+            if me.stream.as_mut().poll_complete(cx)?.is_pending() {
+                *me.seek = Seek::Asked(to);
+                return Poll::Pending;
+            }
+            me.stream.start_seek(to)?;
+            *me.seek = Seek::Started;
+        }
+        let me = self.project();
+        let done = ready!(me.stream.poll_complete(cx));
+        *me.seek = Seek::None;
+        Poll::Ready(done)
     }
 }
 

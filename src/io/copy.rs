@@ -17,7 +17,7 @@
 //!
 //! A reader and a writer that never wait would hold the thread for ever, so each round costs one
 //! unit of budget.
-//! Read next: `io/duplex.rs`.
+//! Read next: `io/copy_bidirectional.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +32,7 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_read::AsyncRead;
 use crate::io::async_write::AsyncWrite;
+use crate::io::interrupted::uninterrupted;
 use crate::io::read_buf::fill_slice;
 use crate::io::wait_line::at_line;
 use crate::io::write::poll_write_some;
@@ -41,7 +42,7 @@ use crate::parts::wait_site::Kind;
 /// Size of the buffer.
 ///
 /// Unit: bytes. Source: tokio's documented value; not tuned here.
-const BUFFER_BYTES: usize = 8 * 1024;
+pub(super) const BUFFER_BYTES: usize = 8 * 1024;
 
 /// Copies everything from `reader` to `writer`, flushes, and gives the number of bytes.
 ///
@@ -49,8 +50,8 @@ const BUFFER_BYTES: usize = 8 * 1024;
 ///
 /// # Errors
 ///
-/// The first error of either side, at once; `WriteZero` when the writer takes no more. Bytes that
-/// were read and not yet written are lost.
+/// The first error of either side, at once; `WriteZero` when the writer takes no more; interrupted
+/// calls are made again. Bytes that were read and not yet written are lost.
 ///
 /// # Cancel safety
 ///
@@ -90,7 +91,7 @@ pub(crate) struct Pump {
     end: usize,
     /// The reader has given its last byte.
     ended: bool,
-    /// Something was written since the last flush.
+    /// Something may have been written since the last flush, perhaps before the copy.
     unflushed: bool,
     /// Bytes written.
     total: u64,
@@ -105,7 +106,7 @@ impl Pump {
             start: 0,
             end: 0,
             ended: false,
-            unflushed: false,
+            unflushed: true,
             total: 0,
         }
     }
@@ -152,13 +153,15 @@ impl Pump {
     fn read<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
-        reader: Pin<&mut R>,
+        mut reader: Pin<&mut R>,
     ) -> Poll<io::Result<bool>> {
         if self.ended || self.end == self.buffer.len() {
             return Poll::Ready(Ok(false));
         }
         let room = &mut self.buffer[self.end..];
-        let n = ready!(fill_slice(room, |buf| reader.poll_read(cx, buf)))?;
+        let n = ready!(uninterrupted(|| {
+            fill_slice(room, |buf| reader.as_mut().poll_read(cx, buf))
+        }))?;
         self.end += n;
         self.ended = n == 0;
         Poll::Ready(Ok(!self.ended))

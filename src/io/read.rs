@@ -17,6 +17,7 @@ use bytes::BufMut;
 use pin_project_lite::pin_project;
 
 use crate::io::async_read::AsyncRead;
+use crate::io::interrupted::uninterrupted;
 use crate::io::read_buf::{fill_slice, fill_spare};
 use crate::io::wait_line::at_line;
 use crate::parts::wait_site::Kind;
@@ -162,7 +163,8 @@ pub(crate) fn poll_fill<R: AsyncRead + Unpin + ?Sized>(
 ) -> Poll<io::Result<()>> {
     while *filled < buf.len() {
         let rest = &mut buf[*filled..];
-        match ready!(fill_slice(rest, |buf| Pin::new(&mut *reader).poll_read(cx, buf)))? {
+        let mut read = || fill_slice(rest, |buf| Pin::new(&mut *reader).poll_read(cx, buf));
+        match ready!(uninterrupted(&mut read))? {
             0 => return Poll::Ready(Err(ended_early(*filled, buf.len()))),
             n => *filled += n,
         }

@@ -102,8 +102,9 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` when the stream ends before; else the stream's own. What `buf` then holds
-    /// is left open, and the bytes that were read are lost.
+    /// `UnexpectedEof` when the stream ends before; else the stream's own, but `Interrupted`: that
+    /// read is made again. What `buf` then holds is left open, and the bytes that were read are
+    /// lost.
     ///
     /// # Cancel safety
     ///
@@ -133,7 +134,8 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// The stream's own; what came before is in `bytes`.
+    /// The stream's own, but `Interrupted`: that read is made again. What came before is in
+    /// `bytes`.
     ///
     /// # Cancel safety
     ///

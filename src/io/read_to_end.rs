@@ -28,6 +28,7 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_read::AsyncRead;
 use crate::io::growing::Growing;
+use crate::io::interrupted::uninterrupted;
 use crate::io::read_buf::fill_slice;
 use crate::io::text::Text;
 use crate::io::wait_line::at_line;
@@ -88,7 +89,10 @@ impl Progress {
                 if bytes.is_full() {
                     bytes.vec().reserve(GROWTH_BYTES);
                 }
-                ready!(bytes.fill(self.offer, |buf| Pin::new(&mut *reader).poll_read(cx, buf)))?
+                let offer = self.offer;
+                ready!(uninterrupted(|| {
+                    bytes.fill(offer, |buf| Pin::new(&mut *reader).poll_read(cx, buf))
+                }))?
             };
             self.total += n;
             match n {
@@ -107,7 +111,8 @@ fn probe<R: AsyncRead + Unpin + ?Sized>(
     bytes: &mut Vec<u8>,
 ) -> Poll<io::Result<usize>> {
     let mut few = [0; PROBE_BYTES];
-    let n = ready!(fill_slice(&mut few, |buf| Pin::new(reader).poll_read(cx, buf)))?;
+    let mut read = || fill_slice(&mut few, |buf| Pin::new(&mut *reader).poll_read(cx, buf));
+    let n = ready!(uninterrupted(&mut read))?;
     bytes.extend_from_slice(&few[..n]);
     Poll::Ready(Ok(n))
 }

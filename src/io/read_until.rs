@@ -34,7 +34,10 @@ pub(crate) fn poll_read_until<R: AsyncBufRead + ?Sized>(
     total: &mut usize,
 ) -> Poll<io::Result<usize>> {
     loop {
-        let mut shown = ready!(reader.as_mut().poll_fill_buf(cx))?;
+        let mut shown = match reader.as_mut().poll_fill_buf(cx) {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+            shown => ready!(shown)?,
+        };
         // std's search looks at a word at a time; on a slice it neither waits nor fails.
         let n = io::BufRead::read_until(&mut shown, delimiter, bytes)?;
         reader.as_mut().consume(n);

@@ -19,6 +19,7 @@ use bytes::Buf;
 use pin_project_lite::pin_project;
 
 use crate::io::async_write::AsyncWrite;
+use crate::io::interrupted::uninterrupted;
 use crate::io::wait_line::at_line;
 use crate::parts::wait_site::Kind;
 
@@ -37,11 +38,11 @@ const MAX_SLICES: usize = 64;
 ///
 /// When it claims more than it was given.
 pub(crate) fn poll_write_some<W: AsyncWrite + ?Sized>(
-    writer: Pin<&mut W>,
+    mut writer: Pin<&mut W>,
     cx: &mut Context<'_>,
     bytes: &[u8],
 ) -> Poll<io::Result<usize>> {
-    let n = ready!(writer.poll_write(cx, bytes))?;
+    let n = ready!(uninterrupted(|| writer.as_mut().poll_write(cx, bytes)))?;
     check_count(n, bytes.len());
     Poll::Ready(if n == 0 { Err(takes_nothing()) } else { Ok(n) })
 }
@@ -282,7 +283,8 @@ where
         let me = self.project();
         at_line(me.line, Kind::Write, || {
             while me.buf.has_remaining() {
-                if ready!(poll_write_buf(&mut **me.writer, cx, &mut **me.buf))? == 0 {
+                let mut write = || poll_write_buf(&mut **me.writer, cx, &mut **me.buf);
+                if ready!(uninterrupted(&mut write))? == 0 {
                     return Poll::Ready(Err(takes_nothing()));
                 }
             }

@@ -105,8 +105,8 @@ pub trait AsyncWriteExt: AsyncWrite {
     ///
     /// # Errors
     ///
-    /// `WriteZero` when the writer takes no more; else the stream's own. How much was written by
-    /// then is not known.
+    /// `WriteZero` when the writer takes no more; else the stream's own, but `Interrupted`: that
+    /// write is made again. How much was written by then is not known.
     ///
     /// # Cancel safety
     ///
@@ -134,8 +134,8 @@ pub trait AsyncWriteExt: AsyncWrite {
     ///
     /// # Errors
     ///
-    /// `WriteZero` when the writer takes no more; else the stream's own. What `buf` still holds
-    /// was not written.
+    /// `WriteZero` when the writer takes no more; else the stream's own, but `Interrupted`: that
+    /// write is made again. What `buf` still holds was not written.
     ///
     /// # Cancel safety
     ///
