@@ -8,7 +8,8 @@
 //! Run: `cargo run --release --example 16-mini-redis` (argument: the port, 7016 if none)
 //!
 //! In a second terminal: `redis-cli -p 7016`, and there `ping`, `set k v px 5000`, `get k`,
-//! `incr n`, `subscribe news`; in a third: `redis-cli -p 7016 publish news hello`. For speed:
+//! `incr n`, `subscribe news`; in a third: `redis-cli -p 7016 publish news hello`. (`nc` does it
+//! too: a request may be a line.) For speed:
 //! `redis-benchmark -p 7016 -t ping,set,get,incr -P 16 -q`.
 //!
 //! Expected output, when one visitor subscribes, another publishes, and Ctrl-C ends it:
@@ -99,6 +100,9 @@ fn number(kind: u8, rest: &mut &[u8]) -> io::Result<Option<usize>> {
 
 /// Takes a request off the front: `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`. `None`: there will be more.
 fn request(input: &mut Bytes) -> io::Result<Option<Vec<Bytes>>> {
+    if input.first().is_some_and(|first| *first != b'*') {
+        return Ok(line(input));
+    }
     let mut rest = &input[..];
     let Some(count) = number(b'*', &mut rest)? else {
         return Ok(None);
@@ -117,6 +121,19 @@ fn request(input: &mut Bytes) -> io::Result<Option<Vec<Bytes>>> {
     let taken = input.len() - rest.len();
     input.drain(..taken);
     Ok(Some(words))
+}
+
+/// Takes a request as somebody types it: `get k`.
+fn line(input: &mut Bytes) -> Option<Vec<Bytes>> {
+    let end = input.iter().position(|byte| *byte == b'\n')?;
+    let line: Bytes = input.drain(..=end).collect();
+    let words = line.split(u8::is_ascii_whitespace);
+    Some(
+        words
+            .filter(|word| !word.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect(),
+    )
 }
 
 /// A bulk string, as the protocol writes it.
@@ -201,7 +218,8 @@ async fn visit(
     mut mail: mpsc::Receiver<Bytes>,
     mut stream: TcpStream,
 ) -> io::Result<()> {
-    let mut input = Vec::new();
+    // Room from the start: `read_buf` reads what fits, and an empty `Vec` makes room for little.
+    let mut input = Vec::with_capacity(16 * 1024);
     loop {
         // Both branches may be dropped at any time and lose nothing (09).
         rt::select! {
