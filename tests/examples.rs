@@ -4,8 +4,8 @@
 //! never sees a comment which is not true. Both sides go through [`mask`], and through nothing
 //! else. A server gets its visitors from here; no other program is needed.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +28,7 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("07-udp", visit_udp),
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
+    ("13-proxy", visit_proxy),
     ("15-hyper", visit_hyper),
     ("16-mini-redis", visit_mini_redis),
     ("17-crawler", |_| {}),
@@ -78,6 +79,11 @@ fn blocking_the_loop_prints_what_its_head_says() {
 #[test]
 fn cancel_prints_what_its_head_says() {
     check("09-cancel");
+}
+
+#[test]
+fn proxy_prints_what_its_head_says() {
+    check("13-proxy");
 }
 
 #[test]
@@ -161,6 +167,28 @@ fn visit_udp(example: &mut Running) {
     let mut answer = [0; 16];
     let n = socket.recv(&mut answer).unwrap();
     assert_eq!(&answer[..n], b"hello\n");
+    example.press_ctrl_c();
+}
+
+/// Asks twice as `curl` would; the first time it gets its answer only when it has closed.
+fn visit_proxy(example: &mut Running) {
+    let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+    let mut first = example.connect();
+    first.write_all(request).unwrap();
+    example.wait_for("server: asked");
+    // The answer exists, and does not come: nothing is ready to be read.
+    first.set_nonblocking(true).unwrap();
+    let error = first.read(&mut [0; 100]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    first.set_nonblocking(false).unwrap();
+    first.shutdown(Shutdown::Write).unwrap();
+    read_until(&mut first, "hello from the server\n");
+    example.wait_for("-- 2.");
+    let mut second = example.connect();
+    second.write_all(request).unwrap();
+    read_until(&mut second, "hello from the server\n");
+    drop(second);
+    example.wait_for("visitor 2: ");
     example.press_ctrl_c();
 }
 
