@@ -24,7 +24,7 @@ pub(crate) use loom_side::*;
 mod std_side {
     pub(crate) use crate::sys::barrier;
     pub(crate) use crossbeam_deque as deque;
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
     /// Atomics and fences.
     pub(crate) mod atomic {
@@ -71,7 +71,7 @@ mod std_side {
 #[cfg(trefoil_loom)]
 mod loom_side {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
     /// Atomics and fences.
     pub(crate) mod atomic {

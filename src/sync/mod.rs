@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send one value | [`oneshot`] |
 //! | send many values to one receiver | [`mpsc`] |
+//! | show many the latest value | [`watch`] |
 //! | guard data across an `.await` | [`Mutex`] |
 //! | let at most n pass | [`Semaphore`] |
 //! | tell that something happened | [`Notify`] |
@@ -49,6 +50,14 @@ pub(crate) mod mpsc_rx;
 pub(crate) mod mpsc_sender;
 pub(crate) mod mpsc_unbounded;
 pub(crate) mod mpsc_weak;
+
+// The head of watch.rs has these in reading order.
+pub mod watch;
+pub(crate) mod watch_channel;
+pub(crate) mod watch_error;
+pub(crate) mod watch_receiver;
+pub(crate) mod watch_sender;
+pub(crate) mod watch_wait;
 
 pub use crate::sync::barrier::{Barrier, BarrierWaitResult};
 pub use crate::sync::cancellation_token::{CancellationToken, DropGuard, DropGuardRef};

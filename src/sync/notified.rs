@@ -17,7 +17,7 @@ use std::marker::PhantomPinned;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
@@ -89,6 +89,30 @@ impl Notify {
         let address = std::ptr::from_ref(self).addr();
         wait_site::leave(Kind::Notify, location, address as u64);
         Poll::Pending
+    }
+
+    /// Looks until `look` finds what it wants, and waits for a `notify_waiters` between two looks.
+    ///
+    /// Whoever changes what `look` looks at calls `notify_waiters` after it. The place is taken
+    /// before the look, so a change is either seen or ends the wait. `place` begins as `None`; its
+    /// owner gives it up when it ends early.
+    #[inline]
+    pub(crate) fn poll_until<R>(
+        &self,
+        place: &mut Option<Place>,
+        waker: &Waker,
+        mut look: impl FnMut() -> Option<R>,
+    ) -> Poll<R> {
+        loop {
+            let here = place.get_or_insert_with(|| self.place());
+            if let Some(found) = look() {
+                self.give_up(here);
+                *place = None;
+                return Poll::Ready(found);
+            }
+            ready!(self.poll_place(here, Some(waker)));
+            *place = None;
+        }
     }
 
     /// The first poll of a waiter that found no permit.

@@ -176,8 +176,9 @@ impl Notify {
             }
         }
         let _line = self.lock();
-        // Relaxed: who waits looks under the mutex, which publishes.
-        self.word.fetch_add(GENERATION, Relaxed);
+        // Release: pairs with the Acquire in `generation`, for who takes its place only now. Who
+        // waits looks under the mutex, which publishes.
+        self.word.fetch_add(GENERATION, Release);
         Owed::Somebody
     }
 
@@ -321,9 +322,9 @@ impl Notify {
 
     /// How many `notify_waiters` there were, shifted as in the word.
     pub(crate) fn generation(&self) -> usize {
-        // Relaxed: who finds that its own is over has the mutex, and `join`, which may meet
-        // one that ended without it, reads with Acquire.
-        self.word.load(Relaxed) & !STATE
+        // Acquire: pairs with the Release in `end_generation`. Who takes its place after a
+        // `notify_waiters` sees what was done before it, and so does not wait for it in vain.
+        self.word.load(Acquire) & !STATE
     }
 
     /// One try to change the word; on failure what it is now.
