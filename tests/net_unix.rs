@@ -65,7 +65,7 @@ fn a_listener_at_a_path_accepts() {
         server.read_exact(&mut buf).await.unwrap();
         assert_eq!(&buf, b"hello");
         assert!(listener.take_error().unwrap().is_none());
-        let again = UnixStream::connect_addr(listener.local_addr().unwrap())
+        let again = UnixStream::connect_addr(&listener.local_addr().unwrap())
             .await
             .unwrap();
         drop((again, listener.accept().await.unwrap()));
@@ -85,7 +85,7 @@ fn an_abstract_name_needs_no_file() {
         let listener = UnixListener::bind_addr(&addr.clone().into()).unwrap();
         let local = listener.local_addr().unwrap();
         assert_eq!(local.as_abstract_name(), Some(name.as_bytes()));
-        let client = UnixStream::connect_addr(addr.into()).await.unwrap();
+        let client = UnixStream::connect_addr(&addr.into()).await.unwrap();
         let (_server, _) = listener.accept().await.unwrap();
         assert_eq!(
             client.peer_addr().unwrap().as_abstract_name(),
@@ -138,6 +138,10 @@ fn nothing_is_tried_before_it_is_ready() {
         assert_eq!(a.try_write(b"now").unwrap(), 3);
         assert!(b.ready(Interest::READABLE).await.unwrap().is_readable());
         assert_eq!(b.try_read(&mut buf).unwrap(), 3);
+        assert_eq!(
+            b.try_read(&mut buf).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
         {
             let mut readable = pin!(b.readable());
             let mut cx = Context::from_waker(Waker::noop());
@@ -151,6 +155,7 @@ fn nothing_is_tried_before_it_is_ready() {
         b.readable().await.unwrap();
         let mut vec = Vec::new();
         assert_eq!(b.try_read_buf(&mut vec).unwrap(), 1);
+        assert!(b.try_read(&mut buf).is_err());
         drop(a);
         assert!(b.ready(Interest::READABLE).await.unwrap().is_read_closed());
     });

@@ -110,12 +110,18 @@ impl Registration {
     }
 
     /// Waits until an operation is worth a try, and tells what was seen.
+    ///
+    /// A future in a list (`readable()`) spends no budget, as in tokio: programs fill a socket in a
+    /// loop of `writable()` and `try_write` that must not end before WouldBlock.
     pub(crate) fn poll_ready(
         &self,
         cx: &mut Context<'_>,
         wait: &Wait,
         place: Option<&mut Option<Place>>,
     ) -> Poll<io::Result<Seen>> {
+        if place.is_some() {
+            return self.poll_seen(cx, wait, place);
+        }
         let spent = ready!(self.poll_budget(cx, wait));
         let seen = ready!(self.poll_seen(cx, wait, place));
         spent.made_progress();
@@ -184,19 +190,37 @@ impl Registration {
         result
     }
 
+    /// What is seen now, if one of `wanted` is; never waits.
+    ///
+    /// When none is, an event may lie in the kernel: a loop of tries with a yield in between must
+    /// see it, and looks come by the pace (`runtime/pace.rs`). So a failing try takes a look itself,
+    /// on a thread of this runtime: there tasks may be woken at any call.
+    fn seen_now(&self, wanted: Bits) -> io::Result<Seen> {
+        let wanted = wanted.without(Bits::SHUTDOWN);
+        let mut seen = self.readiness.now();
+        if !seen.bits().meets(wanted)
+            && context::is_in(&self.handle)
+            && let Some(mut turn) = self.handle.driver().try_turn()
+        {
+            self.handle.driver().look(&mut turn);
+            seen = self.readiness.now();
+        }
+        if !seen.bits().meets(wanted) {
+            // Not before: what has come before the end may still be taken.
+            seen.check_shutdown()?;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(seen)
+    }
+
     /// Tries a system call of ours once, if it is worth a try; never waits.
     pub(crate) fn try_now<R>(
         &self,
         direction: Direction,
         attempt: impl FnMut() -> io::Result<R>,
-        drained: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
-        let seen = self.readiness.now();
-        seen.check_shutdown()?;
-        if !seen.bits().meets(direction.wanted()) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.attempt(seen, direction.wanted(), attempt, drained)
+        let seen = self.seen_now(direction.wanted())?;
+        self.attempt(seen, direction.wanted(), attempt, |_| false)
     }
 
     /// Tries the user's own system call once, if `interest` is ready.
@@ -212,12 +236,8 @@ impl Registration {
         interest: Interest,
         attempt: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        let seen = self.readiness.now();
-        seen.check_shutdown()?;
         let wanted = bits_of(interest).with(Bits::ERROR);
-        if !seen.bits().meets(wanted) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
+        let seen = self.seen_now(wanted)?;
         let result = attempt();
         if result
             .as_ref()
@@ -297,6 +317,10 @@ impl<S: AsRawFd> Evented<S> {
         let both = Interest::READABLE.add(Interest::WRITABLE);
         let handle = other.handle.clone();
         let registration = Registration::with_handle(io.as_raw_fd(), both, "accept", handle)?;
+        // A peer that connects has often sent already; and a fresh stream has room.
+        registration
+            .readiness
+            .assume(Bits::READABLE.with(Bits::WRITABLE));
         Ok(Self { registration, io })
     }
 

@@ -18,7 +18,6 @@ use pin_project_lite::pin_project;
 
 use crate::io::async_buf_read::AsyncBufRead;
 use crate::io::read_until::poll_read_until;
-use crate::io::text::not_utf8;
 use crate::io::wait_line::at_line;
 use crate::parts::wait_site::Kind;
 
@@ -72,8 +71,8 @@ impl<R> Lines<R> {
     ///
     /// # Errors
     ///
-    /// `InvalidData` when the line is not UTF-8 (it is lost, the next call gives the one after
-    /// it); else the stream's own.
+    /// `InvalidData` when the line is not UTF-8: its bytes are in the `FromUtf8Error` inside, the
+    /// next call gives the line after it; else the stream's own.
     ///
     /// # Cancel safety
     ///
@@ -120,7 +119,8 @@ impl<R: AsyncBufRead> Lines<R> {
         if bytes.pop_if(|last| *last == b'\n').is_some() {
             bytes.pop_if(|last| *last == b'\r');
         }
-        Poll::Ready(String::from_utf8(bytes).map(Some).map_err(|_| not_utf8()))
+        let not_utf8 = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        Poll::Ready(String::from_utf8(bytes).map(Some).map_err(not_utf8))
     }
 }
 

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::string::FromUtf8Error;
 
 use crate::io::growing::Growing;
 
@@ -53,9 +54,10 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not UTF-8; then the string is what it was before.
+    /// `InvalidData` when it is not UTF-8; then the string is what it was before. Inside is the
+    /// `Utf8Error`, whose place counts from the string's beginning.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let text = String::from_utf8(self.bytes.take()).map_err(|_| not_utf8())?;
+        let text = String::from_utf8(self.bytes.take()).map_err(|error| self.not_utf8(&error))?;
         if self.target.is_empty() {
             *self.target = text;
         } else {
@@ -63,12 +65,12 @@ impl<'a> Text<'a> {
         }
         Ok(())
     }
-}
 
-/// The error for bytes that are no text, in the words of std's readers.
-pub(crate) fn not_utf8() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "stream did not contain valid UTF-8",
-    )
+    /// The error for bytes that are no text.
+    #[cold]
+    fn not_utf8(&self, error: &FromUtf8Error) -> io::Error {
+        let whole = [self.target.as_bytes(), error.as_bytes()].concat();
+        let inner = str::from_utf8(&whole).expect_err("a text and no text are no text");
+        io::Error::new(io::ErrorKind::InvalidData, inner)
+    }
 }

@@ -221,29 +221,34 @@ macro_rules! __trefoil_select {
                         }
                         match branch {
                             $($index => {
-                                match $crate::macros::support::Future::poll($future.as_mut(), cx) {
-                                    // `mut` for patterns with `ref mut`, here and below.
-                                    #[allow(unused_mut)]
-                                    $crate::macros::support::Poll::Ready(mut value) => {
-                                        let mut fits = false;
-                                        // The pattern is the user's, and it is there twice: what
-                                        // is to be said of it, the handler's match says.
-                                        #[allow(unused, clippy::all, clippy::pedantic)]
-                                        match value {
-                                            $pattern if { fits = true; false } => {
-                                                ::core::unreachable!()
-                                            }
-                                            _ => {}
-                                        }
-                                        if fits {
-                                            return $crate::macros::support::Poll::Ready(
-                                                __TrefoilSelect::$name(value),
-                                            );
-                                        }
-                                        off |= 1 << $index;
+                                // `mut` for patterns with `ref mut`, here and below.
+                                #[allow(unused_mut)]
+                                let mut value = match $crate::macros::support::Future::poll(
+                                    $future.as_mut(),
+                                    cx,
+                                ) {
+                                    $crate::macros::support::Poll::Ready(value) => value,
+                                    // That this arm has no value lets a future without one
+                                    // (`poll_fn(|_| panic!())`) have a type: `()`.
+                                    $crate::macros::support::Poll::Pending => {
+                                        pending = true;
+                                        continue;
                                     }
-                                    $crate::macros::support::Poll::Pending => pending = true,
+                                };
+                                let mut fits = false;
+                                // The pattern is the user's, and it is there twice: what is to be
+                                // said of it, the handler's match says.
+                                #[allow(unused, clippy::all, clippy::pedantic)]
+                                match value {
+                                    $pattern if { fits = true; false } => ::core::unreachable!(),
+                                    _ => {}
                                 }
+                                if fits {
+                                    return $crate::macros::support::Poll::Ready(
+                                        __TrefoilSelect::$name(value),
+                                    );
+                                }
+                                off |= 1 << $index;
                             })+
                             _ => ::core::unreachable!(),
                         }

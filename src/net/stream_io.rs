@@ -8,7 +8,8 @@
 //! A call that moves fewer bytes than it might says that the next one would block (epoll(7)), and
 //! clears the readiness. Two rare things break the rule: TCP's urgent mark, and file descriptors
 //! that a Unix peer sends unasked. Then the rest waits for the next bytes; who deals in those uses
-//! `try_io`, which knows no such shortcut.
+//! the `try_*` calls, which know no such shortcut: after `readable().await` one tries until
+//! WouldBlock, and only that clears the readiness.
 //! Why not std's `Write`: it uses writev(2), which may raise SIGPIPE.
 //! Read next: `net/tcp_stream.rs`.
 
@@ -94,21 +95,16 @@ impl<S: AsFd> Evented<S> {
 
     /// Receives once, if there is something.
     pub(crate) fn try_receive(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = buf.len();
         let mut buf = ReadBuf::new(buf);
         let attempt = || receive(self.get(), &mut buf);
-        self.registration()
-            .try_now(Direction::Read, attempt, |n| drained(*n, most))
+        self.registration().try_now(Direction::Read, attempt)
     }
 
     /// Receives once into the spare room of `buf`, if there is something.
     pub(crate) fn try_receive_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         let read = |buf: &mut ReadBuf<'_>| {
-            let most = buf.remaining();
             let attempt = || receive(self.get(), buf);
-            let result = self
-                .registration()
-                .try_now(Direction::Read, attempt, |n| drained(*n, most));
+            let result = self.registration().try_now(Direction::Read, attempt);
             Poll::Ready(result.map(|_| ()))
         };
         match fill_spare(buf, read) {
@@ -122,23 +118,19 @@ impl<S: AsFd> Evented<S> {
     where
         for<'a> &'a S: Read,
     {
-        let most = bufs.iter().map(|buf| buf.len()).sum();
         let attempt = || self.get().read_vectored(bufs);
-        self.registration()
-            .try_now(Direction::Read, attempt, |n| drained(*n, most))
+        self.registration().try_now(Direction::Read, attempt)
     }
 
     /// Sends once, if there is room.
     pub(crate) fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
         let attempt = || send(self.get(), buf);
-        self.registration()
-            .try_now(Direction::Write, attempt, |n| drained(*n, buf.len()))
+        self.registration().try_now(Direction::Write, attempt)
     }
 
     /// Sends once from several buffers, if there is room.
     pub(crate) fn try_send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let attempt = || send_vectored(self.get(), bufs);
-        self.registration()
-            .try_now(Direction::Write, attempt, |n| drained(*n, total(bufs)))
+        self.registration().try_now(Direction::Write, attempt)
     }
 }

@@ -306,7 +306,11 @@ impl TcpStream {
 
     /// Closes one direction, or both.
     pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
-        self.io.get().shutdown(how)
+        match self.io.get().shutdown(how) {
+            // The peer has reset the connection: it is as shut down as it can be.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
     }
 }
 

@@ -245,7 +245,7 @@ impl UdpSocket {
         direction: Direction,
         attempt: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.registration().try_now(direction, attempt, |_| false)
+        self.registration().try_now(direction, attempt)
     }
 }
 

@@ -61,9 +61,9 @@ impl UnixStream {
     ///
     /// Safe: dropped early, the connection is closed.
     #[track_caller]
-    pub fn connect_addr(addr: SocketAddr) -> ConnectUnix {
+    pub fn connect_addr(addr: &SocketAddr) -> ConnectUnix {
         ConnectUnix {
-            target: Target::Addr(addr),
+            target: Target::Addr(addr.clone()),
             pinned: PhantomPinned,
         }
     }

@@ -155,8 +155,18 @@ impl Builder {
     }
 
     /// The runtime's name, for `dump()`. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// With a name of spaces only, or an empty one.
+    #[track_caller]
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.config.name = Some(name.into());
+        let name = name.into();
+        assert!(
+            !name.trim().is_empty(),
+            "Builder::name: a blank name names nothing; pass a text, or leave the call out"
+        );
+        self.config.name = Some(name);
         self
     }
 

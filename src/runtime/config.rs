@@ -76,14 +76,15 @@ impl Config {
     }
 }
 
-/// Calls a hook, if there is one.
+/// Calls a hook, if there is one; true if there is.
 ///
 /// A hook that panics has said so on stderr; its thread goes on. A worker that died of it would
 /// take its queues along.
-pub(crate) fn call(hook: &Option<Hook>) {
+pub(crate) fn call(hook: &Option<Hook>) -> bool {
     if let Some(hook) = hook {
         _ = unwind::catch(|| hook());
     }
+    hook.is_some()
 }
 
 impl fmt::Debug for Config {

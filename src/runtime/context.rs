@@ -51,6 +51,11 @@ pub(crate) fn expect(what: &str) -> Handle {
     }
 }
 
+/// True when this thread is in the runtime of `handle`.
+pub(crate) fn is_in(handle: &Handle) -> bool {
+    try_with(|current| Arc::ptr_eq(&current.0, &handle.0)).unwrap_or(false)
+}
+
 /// A reference to the runtime that this thread is in, for a timer; panics as [`expect`] does.
 #[track_caller]
 #[inline]

@@ -55,7 +55,7 @@ pub(crate) fn drive<F: Future>(
     let mut cx = Context::from_waker(&waker);
     let _spares = Spares::keep(shared);
     let mut busy_since = Instant::now();
-    running.core.borrow_mut().pace.waited(busy_since);
+    running.core.borrow_mut().pace.begins(busy_since);
     // The caller has polled the root once; if that spawned tasks and stepped back, they come first.
     let mut tasks_first = true;
     loop {
@@ -79,13 +79,18 @@ pub(crate) fn drive<F: Future>(
             continue;
         }
         // Nothing can run. A look first if the root wants to run, else a wait.
-        let may_wait = {
-            let mut injected = this.injected.lock().unwrap_or_else(PoisonError::into_inner);
-            // Acquire: as above; what woke the root is seen when it is polled.
-            injected.asleep =
-                injected.tasks.is_empty() && !root_waker.woken.load(Ordering::Acquire);
-            injected.asleep
-        };
+        let woken = &root_waker.woken;
+        let mut may_wait =
+            fall_asleep(this, running, woken, shared.config.on_thread_park.is_none());
+        if may_wait && config::call(&shared.config.on_thread_park) {
+            // The program's hook may have spawned, or woken the root.
+            may_wait = fall_asleep(this, running, woken, true);
+            if !may_wait {
+                // Instead of the wait, which a hook that always brings work would prevent for ever.
+                look(running, shared, stats);
+                config::call(&shared.config.on_thread_unpark);
+            }
+        }
         if !may_wait {
             // The root woke itself, or work has just come: sockets and timers get their look
             // by the pace, as beside any other work.
@@ -197,9 +202,28 @@ fn look(running: &Running, shared: &Shared, stats: &WorkerCounters) {
     }
 }
 
+/// True when there is nothing to run; `announce`: then also sets `asleep`, so that whoever brings
+/// work from now on ends the wait.
+fn fall_asleep(
+    this: &CurrentThread,
+    running: &Running,
+    root_woken: &AtomicBool,
+    announce: bool,
+) -> bool {
+    let mut injected = this.injected.lock().unwrap_or_else(PoisonError::into_inner);
+    let core = running.core.borrow();
+    let idle = core.tasks.is_empty()
+        && core.yielded.is_empty()
+        && injected.tasks.is_empty()
+        // Acquire: pairs with the swap in `RootWaker::wake_by_ref`; what woke the root is seen
+        // when it is polled.
+        && !root_woken.load(Ordering::Acquire);
+    injected.asleep = idle && announce;
+    idle
+}
+
 /// Waits in the driver; `asleep` is set already.
 fn wait(this: &CurrentThread, shared: &Shared, stats: &WorkerCounters) {
-    config::call(&shared.config.on_thread_park);
     stats.parks.bump();
     stats.parks_unparks.bump();
     if let Some(mut turn) = shared.driver.try_turn() {

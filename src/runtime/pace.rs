@@ -96,6 +96,15 @@ impl Pace {
         self.last = Some(now);
     }
 
+    /// A `block_on` begins at the time `now`: after a wait outside of it, as after any other; but
+    /// many short ones in a row must look now and then, too.
+    pub(crate) fn begins(&mut self, now: Instant) {
+        match self.last {
+            Some(last) if now.saturating_duration_since(last) < TARGET => {}
+            _ => (self.batch, self.left, self.last) = (1, 1, Some(now)),
+        }
+    }
+
     /// When the last look was, for those who want a cheap idea of the time.
     pub(crate) fn last_look(&self) -> Option<Instant> {
         self.last

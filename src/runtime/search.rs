@@ -3,7 +3,8 @@
 //! ```text
 //!   search ── found ──────────────────────────────► run it; the last searcher wakes another
 //!     │ nothing                          ▲
-//!     ▼                                  │ yes
+//!     │ (the program's on_thread_park)   │ yes
+//!     ▼                                  │
 //!   announce the sleep, look once more ──┘
 //!     │ nothing
 //!     ▼
@@ -21,6 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::parts::idle::Place;
+use crate::parts::lifo_slot::LifoSlot;
 use crate::reactor::poller::Turn;
 use crate::runtime::config;
 use crate::runtime::worker::Worker;
@@ -32,13 +34,24 @@ impl Worker<'_> {
     pub(crate) fn search_or_sleep(&self) -> Option<Runnable> {
         let (this, index) = (self.this, self.running.index);
         let mut searching = this.idle.start_search();
-        let (mut announced, mut on_round) = (false, false);
+        let (mut announced, mut on_round, mut parked) = (false, false, false);
         loop {
             if searching && let Some(task) = self.steal() {
                 self.stop_search();
                 if announced {
                     self.keep_watch();
                 }
+                self.unparked(&mut parked);
+                return Some(task);
+            }
+            // The hook of the program comes first: it may spawn, and wakes nobody then.
+            if self.parked(&mut parked)
+                && let Some(task) = self.lifo().take().or_else(|| self.next_task())
+            {
+                if searching {
+                    self.stop_search();
+                }
+                self.unparked(&mut parked);
                 return Some(task);
             }
             // A watcher on its round leaves the driver to whoever is awake: that one comes back to
@@ -61,6 +74,7 @@ impl Worker<'_> {
                 drop(turn);
                 this.idle.retract(index);
                 if this.shutdown.load(Ordering::Acquire) {
+                    self.unparked(&mut parked);
                     return None;
                 }
                 searching = true;
@@ -69,6 +83,7 @@ impl Worker<'_> {
             on_round = !self.sleep(turn) && !self.sees_stuck();
             searching = this.idle.rise(index);
             if this.shutdown.load(Ordering::Acquire) {
+                self.unparked(&mut parked);
                 return None;
             }
             // What events have woken is in our own queue.
@@ -78,6 +93,7 @@ impl Worker<'_> {
                 }
                 self.share_batch();
                 self.keep_watch();
+                self.unparked(&mut parked);
                 return Some(task);
             }
             searching = searching || this.idle.start_search();
@@ -95,9 +111,6 @@ impl Worker<'_> {
         let (shared, stats) = (self.shared, self.stats());
         let bed = &self.this.remotes[self.running.index].bed;
         let limit = self.watch_limit();
-        config::call(&shared.config.on_thread_park);
-        stats.parks.bump();
-        stats.parks_unparks.bump();
         let awake = self
             .with_core(|core| core.awake_since.elapsed())
             .unwrap_or_default();
@@ -115,13 +128,35 @@ impl Worker<'_> {
         stats
             .seen_ns
             .store(shared.counters.since_start(now), Ordering::Relaxed);
-        stats.parks_unparks.bump();
         self.with_core(|core| {
             core.awake_since = now;
             core.pace.waited(now);
         });
-        config::call(&shared.config.on_thread_unpark);
         called
+    }
+
+    /// This worker is about to wait, for the first time in this search: says so to the program.
+    /// True: the program has a hook, which may have spawned.
+    fn parked(&self, parked: &mut bool) -> bool {
+        if std::mem::replace(parked, true) {
+            return false;
+        }
+        self.stats().parks.bump();
+        self.stats().parks_unparks.bump();
+        config::call(&self.shared.config.on_thread_park)
+    }
+
+    /// This worker goes on, or leaves. A watcher's rounds in between are no news to the program.
+    fn unparked(&self, parked: &mut bool) {
+        if std::mem::take(parked) {
+            self.stats().parks_unparks.bump();
+            config::call(&self.shared.config.on_thread_unpark);
+        }
+    }
+
+    /// This worker's slot for the task it woke last.
+    fn lifo(&self) -> &LifoSlot<Runnable> {
+        &self.this.remotes[self.running.index].lifo
     }
 
     /// Takes work from outside or from a peer.

@@ -217,6 +217,13 @@ impl Worker<'_> {
     /// The next task of our own, or from outside.
     pub(crate) fn next_task(&self) -> Option<Runnable> {
         self.with_core(|core| {
+            if core.outside_next {
+                core.outside_next = false;
+                let first = self.this.tasks.take_one_injected();
+                if first.is_some() {
+                    return first;
+                }
+            }
             core.pops_left -= 1;
             if core.pops_left == 0 {
                 // So that a queue that never empties starves nobody.
@@ -306,6 +313,10 @@ impl Worker<'_> {
         }
         let now = self.with_core(|core| {
             core.pace.looked(found);
+            // Long polls must not keep work from outside waiting for many of them. Every second
+            // look: with a look after each poll our own work must have its turn, too.
+            core.outside_looks = core.outside_looks.wrapping_add(1);
+            core.outside_next = core.outside_looks % 2 == 0;
             core.pace.last_look()
         });
         if let Some(Some(now)) = now {

@@ -44,6 +44,10 @@ pub(crate) struct Core {
     pub(crate) global_queue_interval: u32,
     /// When to look at the driver.
     pub(crate) pace: Pace,
+    /// Looks so far; after every second one the injector comes first once.
+    pub(crate) outside_looks: u32,
+    /// It comes first now.
+    pub(crate) outside_next: bool,
     /// This worker is the watcher (see `runtime/watch.rs`).
     pub(crate) watcher: bool,
     /// Each worker's polls when the watcher last looked.
@@ -62,6 +66,8 @@ impl Core {
             pops_left: global_queue_interval,
             global_queue_interval,
             pace: Pace::new(event_interval),
+            outside_looks: 0,
+            outside_next: false,
             watcher: false,
             watched: vec![0; workers],
             awake_since: Instant::now(),

@@ -61,7 +61,7 @@ impl Notify {
     #[inline]
     pub(crate) fn poll_place(&self, place: &mut Place, waker: Option<&Waker>) -> Poll<()> {
         let polled = match place.stage {
-            Stage::Start if self.take_permit() => Poll::Ready(()),
+            Stage::Start if self.take_permit(place.generation) => Poll::Ready(()),
             Stage::Start => self.get_in_line(place, waker),
             Stage::InLine(key) => self.poll_in_line(place, key, waker),
             Stage::Done => Poll::Ready(()),

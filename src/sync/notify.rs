@@ -280,11 +280,12 @@ impl Notify {
             .is_some_and(|ask| ask.generation != self.generation())
     }
 
-    /// Takes the permit if it is there.
+    /// Takes the permit if it is there; not for a waiter of an earlier `generation`, which
+    /// `notify_waiters` has let go already.
     #[inline]
-    pub(crate) fn take_permit(&self) -> bool {
+    pub(crate) fn take_permit(&self, generation: usize) -> bool {
         let mut word = self.word.load(Relaxed);
-        while word & STATE == NOTIFIED {
+        while word == generation | NOTIFIED {
             // Acquire: pairs with the Release in `leave_permit`.
             match self.swap(word, word & !STATE, Acquire) {
                 Ok(()) => return true,

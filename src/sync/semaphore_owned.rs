@@ -93,7 +93,7 @@ impl Semaphore {
         self.take(n as usize)?;
         Ok(OwnedSemaphorePermit {
             semaphore: self,
-            permits: n,
+            permits: n as usize,
         })
     }
 
@@ -177,7 +177,7 @@ impl Future for AcquireOwned {
         match semaphore.poll_acquire(this.place, cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(OwnedSemaphorePermit {
                 semaphore: this.semaphore.take().expect(POLLED_AGAIN),
-                permits: *this.permits,
+                permits: *this.permits as usize,
             })),
             Poll::Ready(Err(closed)) => Poll::Ready(Err(closed)),
             Poll::Pending => {
@@ -198,8 +198,8 @@ const POLLED_AGAIN: &str = "acquire_owned: polled after it was ready; await it o
 pub struct OwnedSemaphorePermit {
     /// Where they go back to.
     semaphore: Arc<Semaphore>,
-    /// How many they are.
-    permits: u32,
+    /// How many they are; by merging more than one call takes.
+    permits: usize,
 }
 
 impl OwnedSemaphorePermit {
@@ -226,7 +226,6 @@ impl OwnedSemaphorePermit {
 
     /// Takes `n` permits off this one, as a permit of their own; `None` when it has fewer.
     pub fn split(&mut self, n: usize) -> Option<Self> {
-        let n = u32::try_from(n).ok()?;
         self.permits = self.permits.checked_sub(n)?;
         Some(Self {
             semaphore: self.semaphore.clone(),
@@ -236,7 +235,7 @@ impl OwnedSemaphorePermit {
 
     /// How many permits it holds.
     pub fn num_permits(&self) -> usize {
-        self.permits as usize
+        self.permits
     }
 
     /// The semaphore they are of.
@@ -248,6 +247,6 @@ impl OwnedSemaphorePermit {
 impl Drop for OwnedSemaphorePermit {
     #[inline]
     fn drop(&mut self) {
-        self.semaphore.release(self.permits as usize);
+        self.semaphore.release(self.permits);
     }
 }

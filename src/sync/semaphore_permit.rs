@@ -93,7 +93,7 @@ impl Semaphore {
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.take(n as usize).map(|()| SemaphorePermit {
             semaphore: self,
-            permits: n,
+            permits: n as usize,
         })
     }
 
@@ -177,7 +177,7 @@ impl<'a> Future for Acquire<'a> {
         match semaphore.poll_acquire(this.place, cx) {
             Poll::Ready(taken) => Poll::Ready(taken.map(|()| SemaphorePermit {
                 semaphore,
-                permits: *this.permits,
+                permits: *this.permits as usize,
             })),
             Poll::Pending => {
                 wait_site::leave(Kind::Semaphore, this.location, address(semaphore));
@@ -202,8 +202,8 @@ pub(crate) fn address(semaphore: &Semaphore) -> u64 {
 pub struct SemaphorePermit<'a> {
     /// Where they go back to.
     semaphore: &'a Semaphore,
-    /// How many they are.
-    permits: u32,
+    /// How many they are; by merging more than one call takes.
+    permits: usize,
 }
 
 impl<'a> SemaphorePermit<'a> {
@@ -242,7 +242,6 @@ impl<'a> SemaphorePermit<'a> {
     /// assert!(all.split(2).is_none());
     /// ```
     pub fn split(&mut self, n: usize) -> Option<Self> {
-        let n = u32::try_from(n).ok()?;
         self.permits = self.permits.checked_sub(n)?;
         Some(Self {
             semaphore: self.semaphore,
@@ -252,7 +251,7 @@ impl<'a> SemaphorePermit<'a> {
 
     /// How many permits it holds.
     pub fn num_permits(&self) -> usize {
-        self.permits as usize
+        self.permits
     }
 
     /// The semaphore they are of.
@@ -264,6 +263,6 @@ impl<'a> SemaphorePermit<'a> {
 impl Drop for SemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.semaphore.release(self.permits as usize);
+        self.semaphore.release(self.permits);
     }
 }

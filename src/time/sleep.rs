@@ -4,14 +4,16 @@
 //!                    ┌──────────────── 5 reset ───────────────┐
 //!                    ▼                                        │
 //!   ── 1 new ──► Waiting ── 2 poll ──► Armed ── 3 poll ──► Elapsed
-//!                    │                 │   ▲                  ▲
-//!   ── 1 new ──► Reached               └───┘ 4 reset          │
+//!                    │                 │   ▲                ▲ ▲
+//!   ── 1 new ──► Reached         reset └───┴► Overdue ──────┘ │
+//!                    │                   4        ▲   3 poll  │
 //!                    └─────────────────── 3 poll ─────────────┘
 //! ```
 //!
 //! 1 [`Alarm::new`]: Reached when the deadline had come by then, so that it is ready at its first
 //! poll. 2 and 3 [`Alarm::poll`]. 4 [`Alarm::reset`]: moves the entry, with its waker, so that the
-//! task is woken at the new moment even if nobody polls. 5 [`Alarm::reset`]. Dropping takes an
+//! task is woken at the new moment even if nobody polls; one that is reset to the past fires at the
+//! next look, but a poll need not wait for that. 5 [`Alarm::reset`]. Dropping takes an
 //! Armed one out of the wheel.
 //!
 //! The deadline is fixed at the call, but the wheel knows of it from the first poll on: a
@@ -212,6 +214,8 @@ enum State {
     Reached,
     /// In the wheel, until it fires.
     Armed(TimerKey),
+    /// In the wheel, for a moment that has come: about to fire.
+    Overdue(TimerKey),
     /// Polled to its end.
     Elapsed,
 }
@@ -246,6 +250,10 @@ impl Alarm {
         let spent = ready!(budget::spend(cx));
         let over = match self.state {
             State::Reached | State::Elapsed => true,
+            State::Overdue(key) => {
+                self.timer().cancel(key);
+                true
+            }
             State::Waiting => self.arm(cx, location),
             State::Armed(key) => match self.timer().set_waker(key, cx.waker()) {
                 Standing::Armed => false,
@@ -285,12 +293,16 @@ impl Alarm {
     pub(crate) fn reset(&mut self, deadline: Instant, now: Instant) {
         self.deadline = deadline;
         let moved = match self.state {
-            State::Armed(key) => self.timer().reset(key, deadline),
+            State::Armed(key) | State::Overdue(key) => self.timer().reset(key, deadline),
             _ => None,
         };
         match moved {
             Some((key, unpark)) => {
-                self.state = State::Armed(key);
+                self.state = if deadline <= now {
+                    State::Overdue(key)
+                } else {
+                    State::Armed(key)
+                };
                 if unpark {
                     self.home.driver.unpark();
                 }
@@ -303,7 +315,9 @@ impl Alarm {
     pub(crate) fn is_elapsed(&self) -> bool {
         match self.state {
             State::Waiting | State::Reached => false,
-            State::Armed(key) => self.timer().standing(key) == Standing::Fired,
+            State::Armed(key) | State::Overdue(key) => {
+                self.timer().standing(key) == Standing::Fired
+            }
             State::Elapsed => true,
         }
     }
@@ -317,7 +331,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let State::Armed(key) = self.state
+        if let State::Armed(key) | State::Overdue(key) = self.state
             && !self.home.driver.is_copy()
         {
             self.timer().cancel(key);
