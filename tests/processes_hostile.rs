@@ -35,7 +35,7 @@ const BYE: u8 = 14;
 const CAP: u32 = 16 << 20;
 
 /// What it does for a job of this name, instead of an answer.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 22] = [
     "echo",
     "die in the header",
     "die in the payload",
@@ -55,6 +55,9 @@ const NAMES: [&str; 19] = [
     "shut the read side",
     "close the socket",
     "a descriptor",
+    "die at",
+    "seeded garbage",
+    "an announced descriptor",
 ];
 
 fn frame(kind: u8, job: u64, payload: &[u8]) -> Vec<u8> {
@@ -192,6 +195,14 @@ fn answer(name: &str, job: u64, payload: &[u8], send: &mut File) {
             pass_descriptor(&done);
             stay();
         }
+        "die at" => put(&done[..u32::from_le_bytes(payload[..4].try_into().unwrap()) as usize]),
+        "seeded garbage" => {
+            put(&garbage(
+                u64::from_le_bytes(payload.try_into().unwrap()),
+                job,
+            ));
+            stay();
+        }
         _ => put(&done),
     }
     match name.split(' ').next() {
@@ -215,6 +226,28 @@ fn done_rest(job: u64, payload: &[u8], from: usize) -> Vec<u8> {
 fn close_from(first: u32) {
     // SAFETY: this worker touches none of them again.
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+}
+
+/// 64 KiB of random bytes; every other seed begins with a header that is almost right.
+fn garbage(seed: u64, job: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    let mut bytes: Vec<u8> = (0..64 << 10).map(|_| random()).collect();
+    if seed % 2 == 1 {
+        let good = header(DONE, job, u32::from(random()), &[]);
+        let (place, value) = (random() as usize % good.len(), random());
+        bytes[..good.len()].copy_from_slice(&good);
+        // Not in the length or in what is free: that could be an answer.
+        if !(8..16).contains(&place) && place < 24 {
+            bytes[place] ^= value | 1;
+        }
+    }
+    bytes
 }
 
 /// Sends bytes with a descriptor that no frame announces.
@@ -301,6 +334,7 @@ fn main() {
             "d46_a_worker_that_dies_while_it_starts_is_replaced",
             d46_start,
         ),
+        ("c35_half_an_answer_is_a_crash", c35),
         ("d46_a_worker_that_dies_in_its_answer_has_crashed", d46_job),
         (
             "d47_a_worker_that_stops_while_it_starts_is_replaced",
@@ -399,6 +433,25 @@ fn d46_start() {
     assert!(std::path::Path::new(&scratch.path("mark")).exists());
 }
 
+fn c35() {
+    let pool = friendly();
+    let length = 32 + 100;
+    for cut in 0..length {
+        let mut payload = vec![7; 100];
+        payload[..4].copy_from_slice(&u32::to_le_bytes(cut));
+        let error = pool.submit_bytes("die at", payload).wait().unwrap_err();
+        assert!(error.is_crash(), "cut at {cut}: {error}");
+    }
+    // In the middle of one that is larger than the socket.
+    for cut in [100_u32, 1 << 20, 8 << 20] {
+        let mut payload = vec![7; 10 << 20];
+        payload[..4].copy_from_slice(&cut.to_le_bytes());
+        let error = pool.submit_bytes("die at", payload).wait().unwrap_err();
+        assert!(error.is_crash(), "cut at {cut}: {error}");
+    }
+    works(&pool);
+}
+
 fn d46_job() {
     let pool = friendly();
     crash(&pool, "die in the header");
@@ -486,23 +539,33 @@ fn d48() {
 }
 
 fn d49() {
-    let pool = friendly();
-    let mut seed = 1_u64;
-    for round in 0..100 {
-        let bytes: Vec<u8> = (0..64 << 10)
-            .map(|_| {
-                seed ^= seed << 13;
-                seed ^= seed >> 7;
-                seed ^= seed << 17;
-                seed as u8
+    let scratch = Scratch::new();
+    let pool = hostiles("never", 0, &scratch).workers(2);
+    let pool = pool
+        .restart_intensity(u32::MAX, Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let seeds: Vec<u64> = (0..10_000).collect();
+    let mut answers = 0;
+    for some in seeds.chunks(100) {
+        let jobs: Vec<_> = some
+            .iter()
+            .map(|seed| {
+                let bytes = seed.to_le_bytes().to_vec();
+                (seed, pool.submit_bytes("seeded garbage", bytes))
             })
             .collect();
-        let error = pool.submit_bytes("garbage", bytes).wait().unwrap_err();
-        assert!(
-            matches!(error, JobError::Protocol(_)),
-            "round {round}: {error}"
-        );
+        for (seed, job) in jobs {
+            match job.wait() {
+                Err(JobError::Protocol(_)) => {}
+                // What was turned over leaves it an answer, good or bad: the garbage that follows
+                // costs the worker when it has no job any more.
+                _ if seed % 2 == 1 => answers += 1,
+                other => panic!("seed {seed}: {other:?}"),
+            }
+        }
     }
+    println!("  {answers} of 10 000 were answers first");
     works(&pool);
 }
 

@@ -1,11 +1,10 @@
 //! Time, cancelling, and the life of pools: deadlines, shutdowns, recycling, orphans.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trefoil::processes::{self, JobError, ProcessPool, Shutdown};
 
@@ -14,9 +13,6 @@ use trefoil::processes::{self, JobError, ProcessPool, Shutdown};
 mod runner;
 
 use runner::{Scratch, kill, pool, runtime, until};
-
-/// What stands in a child's arguments when it is to be the parent that is killed.
-const VICTIM: &str = "be-the-victim";
 
 fn number(x: u64) -> u64 {
     x
@@ -86,10 +82,6 @@ fn leak(bytes: usize) -> i32 {
     std::process::id() as i32
 }
 
-fn init_slow(ms: u64) {
-    nap(ms);
-}
-
 fn main() {
     processes::init(|r| {
         r.job(number)
@@ -102,11 +94,7 @@ fn main() {
             .job(with_child)
             .job(stopped)
             .job(leak)
-            .initializer(init_slow)
     });
-    if std::env::args().any(|arg| arg == VICTIM) {
-        victim();
-    }
     runner::run(&[
         ("f71_a_deadline_kills_a_spinning_job", f71),
         ("f72_a_job_that_ends_at_its_deadline_has_one_outcome", f72),
@@ -125,9 +113,7 @@ fn main() {
         ("g78_workers_are_recycled_by_age", g78_age),
         ("g78_idle_workers_leave_and_come_back", g78_idle),
         ("g79_resizing_loses_no_job", g79),
-        ("g80_no_worker_outlives_its_parent", g80),
         ("g80_the_thread_that_built_the_pool_may_end", g80_thread),
-        ("g81_workers_have_groups_of_their_own", g81),
         ("g82_a_forked_copy_leaves_the_pool_alone", g82),
     ]);
 }
@@ -151,37 +137,45 @@ fn written_pid(path: &str) -> i32 {
 
 fn f71() {
     let (pool, limit) = (pool(1), Duration::from_millis(100));
-    for deaf in [false, true] {
+    let scratch = Scratch::new();
+    let mut late = Vec::new();
+    for round in 0..6 {
         let before = pool.submit(pid, ()).wait().unwrap();
-        let job = if deaf {
-            pool.job(spin_deaf, ())
-        } else {
-            pool.job(spin, ())
+        let job = match round % 3 {
+            0 => pool.job(spin, ()),
+            1 => pool.job(spin_deaf, ()),
+            _ => pool.job(stopped, scratch.path("here")),
         };
         let error = job.deadline(limit).submit().wait().unwrap_err();
         let JobError::TimedOut { ran_for } = error else {
             panic!("{error}")
         };
         assert!(ran_for >= limit);
+        late.push(ran_for - limit);
         assert_ne!(pool.submit(pid, ()).wait().unwrap(), before);
         until(|| dead(before));
     }
+    late.sort_unstable();
+    println!("  late by {late:?}");
+    // The best of six: the machine may be busy with other things.
+    assert!(late[0] < Duration::from_millis(50));
 }
 
 fn f72() {
     let pool = pool(2);
     let (mut good, mut late) = (0, 0);
-    for round in 0..300 {
-        let limit = Duration::from_micros(3000 + (round % 20) * 100);
-        match pool.job(nap, 4).deadline(limit).submit().wait() {
+    for round in 0..1000 {
+        // About as long as the job takes, which is 2 ms and what the scheduler adds.
+        let limit = Duration::from_micros(1200 + (round % 20) * 100);
+        match pool.job(nap, 2).deadline(limit).submit().wait() {
             Ok(()) => good += 1,
             Err(JobError::TimedOut { .. }) => late += 1,
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!(good + late, 300);
+    assert_eq!(good + late, 1000);
     println!("  {good} in time, {late} late");
-    until(|| pool.worker_pids().len() == 2);
+    until(|| pool.worker_pids().len() == 2 && pool.ready_workers() == 2);
 }
 
 fn f73() {
@@ -504,80 +498,6 @@ fn g79() {
     assert_eq!(pool.submit(number, 3).wait().unwrap(), 3);
 }
 
-/// The parent that is killed: says the pids of its workers and of what they started.
-fn victim() -> ! {
-    let scratch = Scratch::new();
-    let pool = pool(4);
-    let (a, b, c) = (scratch.path("a"), scratch.path("b"), scratch.path("c"));
-    let _jobs = (
-        pool.submit(with_child, a.clone()),
-        pool.submit(stopped, b.clone()),
-        pool.submit(spin, ()).detach(),
-    );
-    let grandchild = written_pid(&a);
-    let stopped = written_pid(&b);
-    until(|| state(stopped) == Some('T'));
-    // One that is in its initializer.
-    let starting = ProcessPool::builder()
-        .workers(1)
-        .initializer(init_slow, 100_000_u64);
-    let starting = starting.build().unwrap();
-    until(|| starting.worker_pids().len() == 1);
-    let mut pids = pool.worker_pids();
-    pids.push(grandchild);
-    pids.extend(starting.worker_pids());
-    _ = c;
-    println!(
-        "{}",
-        pids.iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
-    );
-    let mut line = String::new();
-    _ = std::io::stdin().read_line(&mut line);
-    if line.trim() == "exec" {
-        use std::os::unix::process::CommandExt;
-        panic!("{}", Command::new("sleep").arg("100").exec());
-    }
-    // A normal end, without a drop.
-    std::process::exit(0);
-}
-
-fn g80() {
-    for end in ["kill", "exit", "exec"] {
-        let mut parent = Command::new(std::env::current_exe().unwrap())
-            .arg(VICTIM)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(parent.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let pids: Vec<i32> = line
-            .split_whitespace()
-            .map(|pid| pid.parse().unwrap())
-            .collect();
-        assert_eq!(pids.len(), 6, "{line}");
-        assert!(pids.iter().all(|pid| !dead(*pid)));
-        let start = Instant::now();
-        match end {
-            "kill" => parent.kill().unwrap(),
-            text => {
-                use std::io::Write;
-                let mut stdin = parent.stdin.take().unwrap();
-                writeln!(stdin, "{text}").unwrap();
-            }
-        }
-        until(|| pids.iter().all(|pid| dead(*pid)));
-        println!("  {end}: all dead after {:?}", start.elapsed());
-        _ = parent.kill();
-        parent.wait().unwrap();
-    }
-}
-
 fn g80_thread() {
     let pool = std::thread::spawn(|| pool(1)).join().unwrap();
     let worker = pool.submit(pid, ()).wait().unwrap();
@@ -588,18 +508,6 @@ fn g80_thread() {
             .unwrap()
     });
     assert_eq!(worker, again);
-}
-
-#[allow(unsafe_code, reason = "getpgid(2)")]
-fn g81() {
-    let pool = pool(1);
-    let worker = pool.submit(pid, ()).wait().unwrap();
-    // What a terminal sends goes to the foreground group: the worker is in none but its own.
-    // SAFETY: getpgid(2) has no precondition.
-    let group = unsafe { libc::getpgid(worker) };
-    assert_eq!(group, worker);
-    // SAFETY: as above.
-    assert_ne!(group, unsafe { libc::getpgid(0) });
 }
 
 #[allow(unsafe_code, reason = "fork(2)")]

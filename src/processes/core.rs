@@ -33,6 +33,7 @@ use crate::processes::state::State;
 use crate::runtime::handle::Handle;
 use crate::sys::fork::Process;
 use crate::sys::pidfd::Child;
+use crate::sys::process::{EAGAIN, Step};
 
 /// What a pool's parts share.
 pub(crate) struct Core {
@@ -236,14 +237,46 @@ impl Core {
 
 impl Host for Arc<Core> {
     fn launch(&self, key: Key) {
-        let core = Arc::clone(self);
-        drop(self.handle.spawn_blocking(move || core.launch_here(key)));
+        let ticket = Ticket {
+            core: Arc::clone(self),
+            key: Some(key),
+        };
+        drop(self.handle.spawn_blocking(move || ticket.redeem()));
     }
 
     fn tell(&self, event: &WorkerEvent) {
         if let Some(f) = &self.setup.on_worker {
             f(event);
         }
+    }
+}
+
+/// A launch that waits for a thread. When none can be had it is dropped, and the launch has failed:
+/// else the worker would be expected for ever.
+struct Ticket {
+    core: Arc<Core>,
+    /// The worker; `None` once it is being launched.
+    key: Option<Key>,
+}
+
+impl Ticket {
+    /// A thread is there.
+    fn redeem(mut self) {
+        if let Some(key) = self.key.take() {
+            self.core.launch_here(key);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        self.core.visit(|visit| {
+            if !visit.inner.closed {
+                let trouble = Trouble::Launch(Step::Thread, EAGAIN);
+                visit.feed(Event::LaunchFailed(key, trouble), Evidence::None);
+            }
+        });
     }
 }
 

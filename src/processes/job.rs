@@ -67,6 +67,16 @@ impl Table {
     }
 }
 
+/// Fails to compile for a closure that captures: what it captures would not be in the other process.
+///
+/// To be called in a `const` block of a function that is instantiated: `cargo check` does not see it.
+pub(crate) const fn captures_nothing<F>() {
+    assert!(
+        size_of::<F>() == 0,
+        "a job is a function: what it captures would not be in the other process"
+    );
+}
+
 /// Collects the jobs of a program; see [`init`](crate::processes::init).
 #[must_use = "give it back to `init`"]
 #[derive(Default)]
@@ -123,12 +133,7 @@ impl Registry {
         K: 'static,
         A: DeserializeOwned,
     {
-        const {
-            assert!(
-                size_of::<K>() == 0,
-                "a job is a function: what it captures would not be in the other process"
-            );
-        }
+        const { captures_nothing::<K>() }
         let key = TypeId::of::<K>();
         if self.entries.iter().all(|entry| entry.key != key) {
             self.entries.push(Entry {

@@ -131,14 +131,12 @@ impl Recipe {
     /// Which step failed, and how; nothing is left of it then.
     pub(crate) fn launch(&self) -> Result<Made, (Step, io::Error)> {
         let prepare = |error| (Step::Prepare, error);
-        let (own, path);
+        let path;
         let program = match &self.program {
             Program::Own => {
                 let open = init::program()
                     .ok_or_else(|| prepare(io::Error::other("processes::init was not called")))?;
-                // Above the fixed numbers: a source must not be a target.
-                own = raised(open).map_err(prepare)?;
-                Executed::Open(own.as_raw_fd())
+                Executed::Open(open.as_raw_fd())
             }
             Program::External { path: file, .. } => {
                 path = text(&file.clone().into_os_string()).map_err(prepare)?;
@@ -146,15 +144,15 @@ impl Recipe {
             }
         };
         let (socket, theirs) = UnixStream::pair().map_err(prepare)?;
-        let theirs = raised(&theirs).map_err(prepare)?;
+        let theirs = raised(theirs.into()).map_err(prepare)?;
         let (lifeline_read, lifeline) = io::pipe().map_err(prepare)?;
-        let lifeline_read = raised(&lifeline_read).map_err(prepare)?;
+        let lifeline_read = raised(lifeline_read.into()).map_err(prepare)?;
         let null = File::options()
             .read(true)
             .write(true)
             .open("/dev/null")
             .map_err(prepare)?;
-        let null = raised(&null).map_err(prepare)?;
+        let null = raised(null.into()).map_err(prepare)?;
         let mut descriptors = vec![
             (null.as_raw_fd(), 0),
             (theirs.as_raw_fd(), SOCKET),
@@ -205,7 +203,7 @@ fn output(
         Output::Tail(_) | Output::Lines(_) => {
             let (read, write) = io::pipe()?;
             set_nonblocking(&read)?;
-            let write = raised(&write)?;
+            let write = raised(write.into())?;
             descriptors.push((write.as_raw_fd(), number));
             Ok((Some(read), Some(write)))
         }

@@ -22,7 +22,7 @@ use crate::processes::after::Evidence;
 use crate::processes::core::Core;
 use crate::processes::error::JobError;
 use crate::processes::events::{Event, Terms};
-use crate::processes::job::table;
+use crate::processes::job::{captures_nothing, table};
 use crate::processes::parcel::{Parcel, Reply, Sink};
 use crate::processes::pending::{Pending, Stage, Unsent, decoder};
 use crate::processes::shutdown::{Shutdown, ShuttingDown};
@@ -82,6 +82,28 @@ impl ProcessPool {
     ///
     /// In the [`Pending`]: a function that is not registered, or an argument that cannot be encoded,
     /// fails at once; all others are in [`JobError`].
+    ///
+    /// A closure that captures does not compile:
+    ///
+    /// ```compile_fail
+    /// fn scaled(pool: &trefoil::processes::ProcessPool, factor: u64) {
+    ///     pool.submit(move |x: u64| x * factor, 12).detach();
+    /// }
+    /// # scaled(&trefoil::processes::ProcessPool::builder().build().unwrap(), 3);
+    /// ```
+    ///
+    /// The same without what is captured does; it is only not registered:
+    ///
+    /// ```standalone_crate
+    /// fn scaled(pool: &trefoil::processes::ProcessPool) -> bool {
+    ///     pool.submit(move |x: u64| x * 3, 12).is_finished()
+    /// }
+    ///
+    /// fn main() {
+    ///     trefoil::processes::init(|r| r);
+    ///     assert!(scaled(&trefoil::processes::ProcessPool::builder().build().unwrap()));
+    /// }
+    /// ```
     #[track_caller]
     pub fn submit<F, A, R>(&self, f: F, argument: A) -> Pending<R>
     where
@@ -101,6 +123,7 @@ impl ProcessPool {
         Fut: Future,
         Fut::Output: DeserializeOwned,
     {
+        const { captures_nothing::<F>() }
         _ = f;
         self.make(TypeId::of::<F>(), type_name::<F>(), &argument)
             .submit()
@@ -153,6 +176,7 @@ impl ProcessPool {
         A: Serialize,
         R: DeserializeOwned,
     {
+        const { captures_nothing::<F>() }
         _ = f;
         self.make(TypeId::of::<F>(), type_name::<F>(), &argument)
     }

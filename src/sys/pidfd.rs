@@ -227,7 +227,7 @@ mod tests {
     fn shell(script: &str) -> (Child, io::PipeWriter) {
         let program = open_program("/bin/sh".as_ref()).unwrap();
         let (read, write) = io::pipe().unwrap();
-        let read = raised(&read).unwrap();
+        let read = raised(read.into()).unwrap();
         let args = ["sh", "-c", script].map(|text| CString::new(text).unwrap());
         let plan = Plan {
             program: Program::Open(program.as_raw_fd()),

@@ -41,7 +41,7 @@ use crate::sys::call::check;
 use crate::sys::pidfd::Child;
 
 pub(crate) use libc::{
-    RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC,
+    EAGAIN, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC,
 };
 
 /// The child's stack. Unit: bytes. Effect: room for the few calls of [`child`]; a guard page is
@@ -75,6 +75,8 @@ pub enum Step {
     CloseRange,
     /// execveat(2).
     Exec,
+    /// pthread_create(3): a thread to start it on.
+    Thread,
 }
 
 impl Step {
@@ -105,6 +107,7 @@ impl fmt::Display for Step {
             Self::Limits => "limits",
             Self::CloseRange => "close_range",
             Self::Exec => "exec",
+            Self::Thread => "starting a thread",
         })
     }
 }
@@ -372,19 +375,22 @@ fn raise_oom_score(score: &CString) {
     }
 }
 
-/// A descriptor for the same thing, at number 5 or above, so that it can be a source in a plan.
+/// The same at number 5 or above, so that it can be a source in a plan.
 ///
 /// # Errors
 ///
 /// EMFILE.
-pub(crate) fn raised(fd: &impl AsRawFd) -> io::Result<OwnedFd> {
+pub(crate) fn raised(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= 5 {
+        return Ok(fd);
+    }
     // SAFETY: fcntl(2) with an integer argument.
     let raw = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 5) })?;
     // SAFETY: a new descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
-/// Opens a file only to name it in a [`Plan`].
+/// Opens a file only to name it in a [`Plan`]; at number 5 or above.
 ///
 /// # Errors
 ///
@@ -395,7 +401,7 @@ pub(crate) fn open_program(path: &std::path::Path) -> io::Result<OwnedFd> {
     options
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_CLOEXEC);
-    Ok(options.open(path)?.into())
+    raised(options.open(path)?.into())
 }
 
 /// Lets exec close a descriptor.
