@@ -29,7 +29,7 @@
 //! main: please end
 //! worker: told to end, puts its work away first
 //! main: the worker is gone, it had done 2 pieces
-//! next: 10-budget-and-steal shows how tasks share a thread, and threads share tasks
+//! next: 11-channels has four ways to hand something to another task
 //! ```
 
 use trefoil as rt; // tokio too, with its CancellationToken from the crate tokio-util
@@ -128,7 +128,7 @@ async fn main() -> std::io::Result<()> {
     token.cancel();
     let pieces = worker.await?;
     println!("main: the worker is gone, it had done {pieces} pieces");
-    println!("next: 10-budget-and-steal shows how tasks share a thread, and threads share tasks");
+    println!("next: 11-channels has four ways to hand something to another task");
     Ok(())
 }
 

@@ -29,6 +29,7 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
     ("13-proxy", visit_proxy),
+    ("14-http", visit_http),
     ("15-hyper", visit_hyper),
     ("16-mini-redis", visit_mini_redis),
     ("17-crawler", |_| {}),
@@ -84,6 +85,11 @@ fn cancel_prints_what_its_head_says() {
 #[test]
 fn proxy_prints_what_its_head_says() {
     check("13-proxy");
+}
+
+#[test]
+fn http_prints_what_its_head_says() {
+    check("14-http");
 }
 
 #[test]
@@ -168,6 +174,41 @@ fn visit_udp(example: &mut Running) {
     let n = socket.recv(&mut answer).unwrap();
     assert_eq!(&answer[..n], b"hello\n");
     example.press_ctrl_c();
+}
+
+/// Asks as `curl` would, and interrupts the server while it waits for an answer.
+fn visit_http(example: &mut Running) {
+    let get = |stream: &mut TcpStream, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+    };
+    let mut first = example.connect();
+    get(&mut first, "/");
+    // The second one in two pieces, the first of them together with the one before.
+    first.write_all(b"GET / HT").unwrap();
+    read_until(&mut first, "\r\n\r\nhello\n");
+    first.write_all(b"TP/1.1\r\n\r\n").unwrap();
+    let answer = read_until(&mut first, "\r\n\r\nhello\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let mut waits = example.connect();
+    get(&mut waits, "/news");
+    example.wait_for("visitor 2: GET /news");
+    example.press_ctrl_c();
+    for stream in [&mut first, &mut waits] {
+        assert_eq!(stream.read(&mut [0; 100]).unwrap(), 0, "cut off");
+    }
+    example.wait_for("-- 2.");
+    let mut waits = example.connect();
+    get(&mut waits, "/news");
+    example.wait_for("visitor 3: GET /news");
+    example.send_signal("TERM");
+    let mut answer = String::new();
+    waits.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    assert!(
+        answer.ends_with("\r\n\r\nno news, and the server stops\n"),
+        "{answer}"
+    );
 }
 
 /// Asks twice as `curl` would; the first time it gets its answer only when it has closed.
@@ -343,7 +384,7 @@ fn every_example_of_the_course_is_checked_here() {
 
 #[test]
 fn every_example_keeps_the_rules_of_the_course() {
-    for (name, _) in EXAMPLES {
+    for (index, (name, _)) in EXAMPLES.iter().enumerate() {
         let source = source(name);
         let lines = source.lines().count();
         let limit = match *name {
@@ -379,7 +420,15 @@ fn every_example_keeps_the_rules_of_the_course() {
         );
 
         let last = expected(name).lines().last().unwrap_or_default().to_owned();
-        assert!(last.starts_with("next: "), "{name} ends with {last:?}");
+        let next = last.strip_prefix("next: ").unwrap_or_default();
+        assert!(!next.is_empty(), "{name} ends with {last:?}");
+        // One that is still to be written may be named, but none may be left out.
+        let next = next.split(' ').next().unwrap_or_default();
+        let after = EXAMPLES.get(index + 1).map_or("99", |(after, _)| after);
+        assert!(
+            *name < next && next <= after,
+            "{name} leaves out {after}: {last:?}"
+        );
         if *number >= *"04" {
             let first_use = source
                 .lines()

@@ -136,9 +136,14 @@ impl Running {
         stream
     }
 
-    /// Sends SIGINT. By the shell's own `kill`, which every system has.
+    /// Sends SIGINT.
     pub fn press_ctrl_c(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
+        self.send_signal("INT");
+    }
+
+    /// Sends a signal. By the shell's own `kill`, which every system has.
+    pub fn send_signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(
             Command::new("sh")
                 .args(["-c", &kill])
