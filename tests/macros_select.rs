@@ -410,3 +410,15 @@ fn branches_take_no_more_room_than_their_futures() {
     assert!(size < 2 * size_of_val(&big()) + 256, "{size} bytes");
     assert_eq!(run(future), 1024);
 }
+
+#[test]
+fn a_branch_whose_future_has_no_value_has_a_type() {
+    let never = std::future::poll_fn(|_| panic!("is off"));
+    let value = futures_util::FutureExt::now_or_never(async {
+        rt::select! {
+            _ = never, if false => unreachable!(),
+            value = async { 1 } => value,
+        }
+    });
+    assert_eq!(value, Some(1));
+}

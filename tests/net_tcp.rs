@@ -581,3 +581,48 @@ fn misuse_panics_and_names_the_remedy() {
     });
     assert!(text.contains("enable_io"), "{text}");
 }
+
+#[test]
+fn an_accepted_stream_is_tried_before_any_event() {
+    both(|| async {
+        let (listener, addr) = listen().await;
+        let mut client = std::net::TcpStream::connect(addr).unwrap();
+        std::io::Write::write_all(&mut client, b"early").unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut buf = [0; 8];
+        // The loopback device delivers before write(2) returns.
+        assert_eq!(stream.try_read(&mut buf).unwrap(), 5);
+        assert_eq!(stream.try_write(b"answer").unwrap(), 6);
+        assert_eq!(
+            stream.try_read(&mut buf).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+        assert!(poll_once(pin!(stream.readable())).is_pending());
+    });
+}
+
+#[test]
+fn a_failing_try_sees_what_the_kernel_has() {
+    both(|| async {
+        let (mut client, server) = pair().await;
+        assert!(server.try_read(&mut [0; 8]).is_err());
+        client.write_all(b"x").await.unwrap();
+        let mut buf = [0; 8];
+        // On several workers another one may just be taking the event.
+        while server.try_read(&mut buf).is_err() {
+            rt::task::yield_now().await;
+        }
+        assert_eq!(buf[0], b'x');
+    });
+}
+
+#[test]
+fn a_reset_connection_is_shut_down() {
+    both(|| async {
+        let (mut client, server) = pair().await;
+        server.set_zero_linger().unwrap();
+        drop(server);
+        client.readable().await.unwrap();
+        client.shutdown().await.unwrap();
+    });
+}

@@ -459,10 +459,10 @@ fn a_task_that_always_finds_messages_runs_out_of_budget() {
 
 #[test]
 fn send_timeout_gives_the_message_back_in_time() {
-    assert_impl_all!(rt::time::futures::SendTimeout<'_, u8>: Send, Sync);
-    assert_impl_all!(rt::time::futures::SendTimeout<'_, Cell<u8>>: Send);
-    assert_not_impl_any!(rt::time::futures::SendTimeout<'_, Cell<u8>>: Sync);
-    assert_not_impl_any!(rt::time::futures::SendTimeout<'_, u8>: Unpin);
+    assert_impl_all!(rt::time::awaitables::SendTimeout<'_, u8>: Send, Sync);
+    assert_impl_all!(rt::time::awaitables::SendTimeout<'_, Cell<u8>>: Send);
+    assert_not_impl_any!(rt::time::awaitables::SendTimeout<'_, Cell<u8>>: Sync);
+    assert_not_impl_any!(rt::time::awaitables::SendTimeout<'_, u8>: Unpin);
     let runtime = rt::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

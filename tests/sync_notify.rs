@@ -375,3 +375,15 @@ fn it_can_be_static_and_printed() {
     assert_eq!(format!("{:?}", &NOTIFY), "Notify { state: \"waiting\" }");
     assert!(!permit(&Notify::default()));
 }
+
+#[test]
+fn a_waiter_that_notify_waiters_let_go_leaves_the_permit() {
+    let notify = Notify::new();
+    let let_go = notify.notified();
+    notify.notify_waiters();
+    notify.notify_one();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(std::pin::pin!(let_go).poll(&mut cx).is_ready());
+    assert!(std::pin::pin!(notify.notified()).poll(&mut cx).is_ready());
+    assert!(std::pin::pin!(notify.notified()).poll(&mut cx).is_pending());
+}

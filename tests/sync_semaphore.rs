@@ -453,3 +453,22 @@ fn it_prints_what_it_has() {
     );
     assert_eq!(TryAcquireError::Closed.to_string(), "semaphore closed");
 }
+
+#[test]
+fn permits_merge_beyond_what_one_call_takes() {
+    const HALF: u32 = 3_000_000_000;
+    let slots = Arc::new(Semaphore::new(2 * HALF as usize));
+    let mut both = slots.try_acquire_many(HALF).unwrap();
+    both.merge(slots.try_acquire_many(HALF).unwrap());
+    assert_eq!(both.num_permits(), 2 * HALF as usize);
+    assert_eq!(
+        both.split(HALF as usize + 1).unwrap().num_permits(),
+        HALF as usize + 1
+    );
+    drop(both);
+    let mut both = slots.clone().try_acquire_many_owned(HALF).unwrap();
+    both.merge(slots.clone().try_acquire_many_owned(HALF).unwrap());
+    assert_eq!(both.num_permits(), 2 * HALF as usize);
+    drop(both);
+    assert_eq!(slots.available_permits(), 2 * HALF as usize);
+}

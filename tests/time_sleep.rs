@@ -608,8 +608,8 @@ fn extreme_times_neither_panic_nor_overflow() {
 fn sleeps_have_tokios_auto_traits() {
     fn send_sync<T: Send + Sync>(_: &T) {}
     static_assertions::assert_not_impl_any!(time::Sleep: Unpin);
-    static_assertions::assert_not_impl_any!(time::futures::Tick<'static>: Unpin);
-    static_assertions::assert_not_impl_any!(time::futures::Advance: Unpin);
+    static_assertions::assert_not_impl_any!(time::awaitables::Tick<'static>: Unpin);
+    static_assertions::assert_not_impl_any!(time::awaitables::Advance: Unpin);
     static_assertions::assert_impl_all!(time::Interval: Send, Sync, Unpin);
     static_assertions::assert_impl_all!(Instant: Send, Sync, Unpin);
     let runtime = paused();
@@ -624,4 +624,26 @@ fn sleeps_have_tokios_auto_traits() {
         "{}",
         size_of::<time::Sleep>()
     );
+}
+
+#[test]
+fn an_armed_sleep_that_is_reset_to_the_past_is_ready_at_the_next_poll() {
+    paused().block_on(async {
+        let start = Instant::now();
+        let mut armed = pin!(sleep_until(start + Duration::from_millis(100)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(armed.as_mut().poll(&mut cx).is_pending());
+        sleep(Duration::from_millis(50)).await;
+        armed.as_mut().reset(start + Duration::from_millis(40));
+        assert!(armed.as_mut().poll(&mut cx).is_ready());
+        assert!(armed.is_elapsed());
+        // And back into the future.
+        armed.as_mut().reset(start + Duration::from_millis(90));
+        assert!(armed.as_mut().poll(&mut cx).is_pending());
+        armed.as_mut().reset(start);
+        armed.as_mut().reset(start + Duration::from_millis(90));
+        assert!(armed.as_mut().poll(&mut cx).is_pending());
+        armed.await;
+        assert!(start.elapsed() >= Duration::from_millis(90));
+    });
 }

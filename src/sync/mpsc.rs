@@ -49,7 +49,7 @@ pub mod error {
     pub use crate::sync::mpsc_error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 }
 
-/// The futures of this module's methods, by name. (`SendTimeout` is in `time::futures`.)
+/// The futures of this module's methods, by name. (`SendTimeout` is in `time::awaitables`.)
 pub mod futures {
     pub use crate::sync::mpsc_closed::Closed;
     pub use crate::sync::mpsc_owned_permit::ReserveOwned;

@@ -46,7 +46,9 @@ pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Timeout, timeout, timeout_at};
 
 /// The futures of this chapter that are not named otherwise.
-pub mod futures {
+///
+/// Not `futures`: programs write `use tokio::time::*` and have a crate of that name.
+pub mod awaitables {
     pub use crate::time::interval::Tick;
     pub use crate::time::pause::Advance;
     pub use crate::time::send_timeout::SendTimeout;
