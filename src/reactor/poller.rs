@@ -61,7 +61,10 @@ pub(crate) struct Reactor {
 /// What one thread at a time may use.
 struct Turning {
     poll: mio::Poll,
+    /// Room for a turn that may wait.
     events: mio::Events,
+    /// Room for a look beside work, if that is to take fewer.
+    brief: Option<mio::Events>,
 }
 
 /// What is registered.
@@ -79,12 +82,13 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Reactor {
-    /// An epoll instance that takes at most `max_events` events a turn.
+    /// An epoll instance that takes at most `max_events` events a turn, and at most `max_brief` in
+    /// one that does not wait.
     ///
     /// # Errors
     ///
     /// When an fd cannot be had.
-    pub(crate) fn new(max_events: usize) -> io::Result<Self> {
+    pub(crate) fn new(max_events: usize, max_brief: Option<usize>) -> io::Result<Self> {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(&registry, UNPARK)?;
@@ -92,6 +96,7 @@ impl Reactor {
             turning: Mutex::new(Turning {
                 poll,
                 events: mio::Events::with_capacity(max_events),
+                brief: max_brief.map(mio::Events::with_capacity),
             }),
             registry,
             table: Mutex::new(Table {
@@ -249,7 +254,15 @@ impl Turn<'_> {
         if self.reactor.is_copy() {
             return Err(forked_error());
         }
-        let Turning { poll, events } = &mut *self.turning;
+        let Turning {
+            poll,
+            events,
+            brief,
+        } = &mut *self.turning;
+        let events = match brief {
+            Some(brief) if timeout == Some(Duration::ZERO) => brief,
+            _ => events,
+        };
         match poll.poll(events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -354,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_turn_reports_each_fd_even_when_a_waker_panics() {
-        let reactor = Reactor::new(1024).unwrap();
+        let reactor = Reactor::new(1024, None).unwrap();
         let pairs: Vec<_> = (0..100).map(|_| UnixStream::pair().unwrap()).collect();
         let registered: Vec<_> = pairs
             .iter()
@@ -382,7 +395,7 @@ mod tests {
 
     #[test]
     fn the_key_of_a_closed_fd_finds_nothing() {
-        let reactor = Reactor::new(16).unwrap();
+        let reactor = Reactor::new(16, None).unwrap();
         let (a, b) = UnixStream::pair().unwrap();
         let (old, _) = reactor.watch(a.as_fd()).unwrap();
         (&b).write_all(b"late").unwrap();
@@ -407,7 +420,7 @@ mod tests {
 
     #[test]
     fn an_unpark_ends_one_wait_and_is_never_lost() {
-        let reactor = Reactor::new(16).unwrap();
+        let reactor = Reactor::new(16, None).unwrap();
         let rounds = 1000;
         let done = std::sync::Barrier::new(2);
         std::thread::scope(|scope| {

@@ -51,6 +51,7 @@ pub struct Builder {
     time: bool,
     start_paused: bool,
     events_per_turn: usize,
+    events_per_look: Option<usize>,
     worker_threads: Option<usize>,
     blocking_threads: usize,
     keep_alive: Duration,
@@ -76,6 +77,7 @@ impl Builder {
             time: false,
             start_paused: false,
             events_per_turn: EVENTS_PER_TURN,
+            events_per_look: None,
             worker_threads: None,
             blocking_threads: BLOCKING_THREADS,
             keep_alive: KEEP_ALIVE,
@@ -271,6 +273,24 @@ impl Builder {
         self
     }
 
+    /// Events taken from epoll in one look while tasks can run; more stay for the next.
+    ///
+    /// Fewer than [`max_io_events_per_tick`](Self::max_io_events_per_tick) let the woken tasks run
+    /// sooner when very many sockets are ready at once. Unit: events. Default: the same.
+    ///
+    /// # Panics
+    ///
+    /// With 0.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
+        assert!(
+            events > 0,
+            "Builder: max_io_events_per_busy_tick must be non-zero"
+        );
+        self.events_per_look = Some(events);
+        self
+    }
+
     /// The clock stands still from the start: see [`pause`](crate::time::pause). Current-thread
     /// runtimes only.
     pub fn start_paused(&mut self, paused: bool) -> &mut Self {
@@ -318,6 +338,7 @@ impl Builder {
             io: self.io,
             time: self.time,
             events_per_turn: self.events_per_turn,
+            events_per_look: self.events_per_look,
             wheels: workers,
             clock: match (self.kind, self.start_paused) {
                 (Kind::MultiThread, _) => ClockKind::Real,
@@ -380,6 +401,7 @@ impl fmt::Debug for Builder {
             .field("time", &self.time)
             .field("start_paused", &self.start_paused)
             .field("events_per_turn", &self.events_per_turn)
+            .field("events_per_look", &self.events_per_look)
             .field("worker_threads", &self.worker_threads)
             .field("blocking_threads", &self.blocking_threads)
             .field("keep_alive", &self.keep_alive)

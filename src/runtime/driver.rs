@@ -52,6 +52,8 @@ pub(crate) struct DriverOptions {
     pub(crate) time: bool,
     /// Events taken from epoll a turn.
     pub(crate) events_per_turn: usize,
+    /// Fewer, in a look beside work.
+    pub(crate) events_per_look: Option<usize>,
     /// Wheels: one a worker.
     pub(crate) wheels: usize,
     /// What the clock can do.
@@ -82,7 +84,7 @@ impl Driver {
             ClockKind::Paused => Clock::paused(),
         });
         Ok(Self {
-            reactor: Reactor::new(options.events_per_turn)?,
+            reactor: Reactor::new(options.events_per_turn, options.events_per_look)?,
             timer: Timer::new(Arc::clone(&clock), options.wheels),
             clock,
             io_enabled: options.io,

@@ -6,10 +6,11 @@
 //! In reading order: `state` (a task's life in one word), `header` and `raw` (its memory, and the step
 //! that runs it), `join` (its output), `owned` (all live tasks of a runtime), `wait_slot` (where it waits,
 //! for [`dump`](crate::dump)), then what programs call: `spawn`, `set`, `builder`, `local_key`,
-//! `yield_now`.
+//! `coop`, `yield_now`.
 
 pub(crate) mod builder;
 pub(crate) mod chain;
+pub mod coop;
 pub(crate) mod error;
 pub(crate) mod header;
 pub(crate) mod id;
@@ -27,6 +28,7 @@ pub(crate) mod wait_slot;
 pub(crate) mod yield_now;
 
 pub use builder::Builder;
+pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use error::JoinError;
 pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};
@@ -37,6 +39,7 @@ pub use yield_now::{YieldNow, yield_now};
 
 /// The futures that the types of this module return.
 pub mod futures {
+    pub use crate::task::coop::ConsumeBudget;
     pub use crate::task::local_key::TaskLocalFuture;
     pub use crate::task::set_wait::{JoinAll, JoinNext, JoinNextWithId, Shutdown};
 }
