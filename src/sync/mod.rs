@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send one value | [`oneshot`] |
 //! | send many values to one receiver | [`mpsc`] |
+//! | send each value to all receivers | [`broadcast`] |
 //! | show many the latest value | [`watch`] |
 //! | guard data across an `.await` | [`Mutex`] |
 //! | let at most n pass | [`Semaphore`] |
@@ -58,6 +59,14 @@ pub(crate) mod watch_error;
 pub(crate) mod watch_receiver;
 pub(crate) mod watch_sender;
 pub(crate) mod watch_wait;
+
+// The head of broadcast.rs has these in reading order.
+pub mod broadcast;
+pub(crate) mod broadcast_error;
+pub(crate) mod broadcast_receiver;
+pub(crate) mod broadcast_ring;
+pub(crate) mod broadcast_sender;
+pub(crate) mod broadcast_weak;
 
 pub use crate::sync::barrier::{Barrier, BarrierWaitResult};
 pub use crate::sync::cancellation_token::{CancellationToken, DropGuard, DropGuardRef};
