@@ -14,7 +14,8 @@
 //! that is left.
 //!
 //! The files, in reading order: `broadcast_error.rs`, `broadcast_ring.rs` (slots, positions, who
-//! waits), then the faces `broadcast_receiver.rs`, `broadcast_sender.rs`, `broadcast_weak.rs`.
+//! waits), `broadcast_leave.rs` (a receiver goes), then the faces `broadcast_receiver.rs`,
+//! `broadcast_sender.rs`, `broadcast_weak.rs`.
 //! Read next: `sync/broadcast_ring.rs`.
 //!
 //! # Examples

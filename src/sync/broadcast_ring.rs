@@ -23,7 +23,7 @@
 //! the newest value to the oldest, and `Channel::len` may search by halves.
 //!
 //! Why not one lock for all: receivers would clone one after the other, and keep senders waiting.
-//! Read next: `sync/broadcast_receiver.rs`.
+//! Read next: `sync/broadcast_leave.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -53,21 +53,21 @@ pub(crate) struct Channel<T> {
 }
 
 /// A place for one value at a time.
-struct Slot<T> {
+pub(super) struct Slot<T> {
     /// Whose place it is now.
-    position: u64,
+    pub(super) position: u64,
     /// How many receivers have yet to come for the value.
-    to_come: usize,
+    pub(super) to_come: usize,
     /// There while anybody has yet to come.
-    value: Option<T>,
+    pub(super) value: Option<T>,
 }
 
 /// Where the ring ends.
-struct End {
+pub(super) struct End {
     /// The position of the next value.
-    position: u64,
+    pub(super) position: u64,
     /// How many receivers there are.
-    receivers: usize,
+    pub(super) receivers: usize,
     /// Who waits, each with the position it waits for.
     line: WaitQueue<u64>,
 }
@@ -262,18 +262,6 @@ impl<T> Channel<T> {
         end.position
     }
 
-    /// Counts a receiver off that was to read `next` as the next one.
-    pub(crate) fn leave_receiver(&self, next: u64) {
-        let mut end = self.end();
-        end.receivers -= 1;
-        let last = end.receivers == 0;
-        let unread = next.max(end.position - self.capacity())..end.position;
-        drop(end);
-        // Both go on when a value's drop panics, in this order.
-        let _gone = last.then(|| RingsOnDrop(&self.gone));
-        PassOver(self, unread).run();
-    }
-
     /// How many receivers there are.
     pub(crate) fn receiver_count(&self) -> usize {
         self.end().receivers
@@ -342,20 +330,20 @@ impl<T> Channel<T> {
     }
 
     /// How many slots there are.
-    fn capacity(&self) -> u64 {
+    pub(super) fn capacity(&self) -> u64 {
         self.slots.len() as u64
     }
 
     /// Locks the slot of a position. A clone that panics under it leaves it as it is.
     #[inline]
-    fn slot(&self, position: u64) -> MutexGuard<'_, Slot<T>> {
+    pub(super) fn slot(&self, position: u64) -> MutexGuard<'_, Slot<T>> {
         let slot = &self.slots[position as usize & (self.slots.len() - 1)];
         slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the end. No user code runs under it, so a poisoned one is sound.
     #[inline]
-    fn end(&self) -> MutexGuard<'_, End> {
+    pub(super) fn end(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -373,45 +361,6 @@ impl<T: Clone> Slot<T> {
             Some(value) => value,
             None => unreachable!("broadcast: a value is there until the last has come for it"),
         }
-    }
-}
-
-/// Positions that a receiver will not come for.
-struct PassOver<'a, T>(&'a Channel<T>, std::ops::Range<u64>);
-
-impl<T> PassOver<'_, T> {
-    /// Counts this receiver off at each, and drops the values that nobody else wants.
-    fn run(&mut self) {
-        for position in self.1.by_ref() {
-            let mut slot = self.0.slot(position);
-            if slot.position != position {
-                continue;
-            }
-            slot.to_come -= 1;
-            let unwanted = if slot.to_come == 0 {
-                slot.value.take()
-            } else {
-                None
-            };
-            drop(slot);
-            // After unlocking. A panic passes over the rest (`Drop`).
-            drop(unwanted);
-        }
-    }
-}
-
-impl<T> Drop for PassOver<'_, T> {
-    fn drop(&mut self) {
-        self.run();
-    }
-}
-
-/// Tells at its end that the last receiver has gone.
-struct RingsOnDrop<'a>(&'a Notify);
-
-impl Drop for RingsOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.notify_waiters();
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) mod watch_wait;
 // The head of broadcast.rs has these in reading order.
 pub mod broadcast;
 pub(crate) mod broadcast_error;
+pub(crate) mod broadcast_leave;
 pub(crate) mod broadcast_receiver;
 pub(crate) mod broadcast_ring;
 pub(crate) mod broadcast_sender;
