@@ -28,6 +28,8 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("07-udp", visit_udp),
     ("08-blocking-the-loop", |_| {}),
     ("09-cancel", |_| {}),
+    ("11-channels", |_| {}),
+    ("12-chat", visit_chat),
     ("13-proxy", visit_proxy),
     ("14-http", visit_http),
     ("15-hyper", visit_hyper),
@@ -80,6 +82,16 @@ fn blocking_the_loop_prints_what_its_head_says() {
 #[test]
 fn cancel_prints_what_its_head_says() {
     check("09-cancel");
+}
+
+#[test]
+fn channels_prints_what_its_head_says() {
+    check("11-channels");
+}
+
+#[test]
+fn chat_prints_what_its_head_says() {
+    check("12-chat");
 }
 
 #[test]
@@ -173,6 +185,27 @@ fn visit_udp(example: &mut Running) {
     let mut answer = [0; 16];
     let n = socket.recv(&mut answer).unwrap();
     assert_eq!(&answer[..n], b"hello\n");
+    example.press_ctrl_c();
+}
+
+/// Three people with `nc`.
+fn visit_chat(example: &mut Running) {
+    let mut people = Vec::new();
+    for name in ["anna", "ben", "eve"] {
+        let mut stream = example.connect();
+        exchange(&mut stream, format!("{name}\n").as_bytes(), b"your name?\n");
+        example.wait_for(&format!("{name} is here"));
+        people.push(stream);
+    }
+    let [mut anna, mut ben, mut eve] = people.try_into().unwrap();
+    exchange(&mut anna, b"", b"ben is here\neve is here\n");
+    exchange(&mut ben, b"", b"eve is here\n");
+    exchange(&mut anna, b"hello\n", b"");
+    exchange(&mut ben, b"", b"anna: hello\n");
+    exchange(&mut eve, b"", b"anna: hello\n");
+    drop(ben);
+    exchange(&mut anna, b"", b"ben has left\n");
+    example.wait_for("ben has left");
     example.press_ctrl_c();
 }
 
