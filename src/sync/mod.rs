@@ -7,6 +7,7 @@
 //! | send each value to all receivers | [`broadcast`] |
 //! | show many the latest value | [`watch`] |
 //! | guard data across an `.await` | [`Mutex`] |
+//! | let many read or one write | [`RwLock`] |
 //! | let at most n pass | [`Semaphore`] |
 //! | tell that something happened | [`Notify`] |
 //! | meet | [`Barrier`] |
@@ -25,6 +26,11 @@ pub(crate) mod semaphore_permit;
 pub(crate) mod mutex;
 pub(crate) mod mutex_mapped;
 pub(crate) mod mutex_owned;
+
+pub(crate) mod rwlock;
+pub(crate) mod rwlock_guard;
+pub(crate) mod rwlock_owned;
+pub(crate) mod rwlock_owned_guard;
 
 pub(crate) mod notify;
 // The waiter's side of it.
@@ -78,6 +84,11 @@ pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use crate::sync::mutex_owned::OwnedMutexGuard;
 pub use crate::sync::notify::Notify;
+pub use crate::sync::rwlock::RwLock;
+pub use crate::sync::rwlock_guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
+pub use crate::sync::rwlock_owned_guard::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard,
+};
 pub use crate::sync::semaphore::Semaphore;
 pub use crate::sync::semaphore_error::{AcquireError, TryAcquireError};
 pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
@@ -92,6 +103,8 @@ pub mod futures {
     pub use crate::sync::mutex::Lock;
     pub use crate::sync::mutex_owned::LockOwned;
     pub use crate::sync::notified::{Notified, OwnedNotified};
+    pub use crate::sync::rwlock::{Read, Write};
+    pub use crate::sync::rwlock_owned::{ReadOwned, WriteOwned};
     pub use crate::sync::semaphore_owned::AcquireOwned;
     pub use crate::sync::semaphore_permit::Acquire;
 }

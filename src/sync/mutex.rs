@@ -271,7 +271,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// What [`Mutex::try_lock`] says when the mutex is taken.
+/// What [`Mutex::try_lock`] says when the mutex is taken, and `RwLock::try_read` and `try_write`.
 #[derive(Debug)]
 pub struct TryLockError(());
 
@@ -282,7 +282,7 @@ impl TryLockError {
 
 impl fmt::Display for TryLockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("mutex is locked")
+        f.write_str("lock is taken")
     }
 }
 
