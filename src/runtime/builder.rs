@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::parts::lanes;
@@ -298,6 +298,11 @@ impl Builder {
         self
     }
 
+    /// True when it makes workers.
+    pub(crate) fn is_multi_thread(&self) -> bool {
+        self.kind == Kind::MultiThread
+    }
+
     /// Builds the runtime and starts its workers.
     ///
     /// # Errors
@@ -356,6 +361,7 @@ impl Builder {
             counters: Counters::new(workers),
             config,
             scheduler,
+            local: OnceLock::new(),
             id: next_id(),
         }));
         let weak: Weak<Shared> = Arc::downgrade(&handle.0);

@@ -30,6 +30,8 @@ use crate::parts::lanes::{
 use crate::runtime::counters::WorkerCounters;
 use crate::runtime::handle::{RuntimeFlavor, Shared};
 use crate::runtime::workers;
+use crate::task::header::TaskRef;
+use crate::task::local_tasks::LocalTasks;
 
 /// Siblings with the same spawn line and wait that are shown one by one; more become one line.
 const SHOWN_ALIKE: usize = 3;
@@ -82,24 +84,7 @@ impl Lane for Shared {
             .iter()
             .map(|task| {
                 let id = task.id().as_u64();
-                let slot = task.slot();
-                let state = match workers.iter().position(|w| w.running == Some(id)) {
-                    Some(worker) => TaskState::Running(worker),
-                    None if task.state().is_scheduled() => TaskState::Ready,
-                    None => TaskState::Waiting,
-                };
-                TaskReport {
-                    id,
-                    parent: Some(slot.parent()).filter(|parent| *parent != 0),
-                    name: slot.name().text(),
-                    spawned: slot.spawned(),
-                    state,
-                    wait: slot.read().map(|site| WaitReport {
-                        kind: site.kind.to_string(),
-                        resource: site.resource,
-                        location: site.location,
-                    }),
-                }
+                report_task(task, workers.iter().position(|w| w.running == Some(id)))
             })
             .collect();
         let blocking = self.blocking.counts();
@@ -120,6 +105,42 @@ impl Lane for Shared {
                 blocking.queued
             )],
         }
+    }
+}
+
+/// The tasks of a `LocalSet` or `LocalRuntime`: whoever polls those runs them.
+impl Lane for LocalTasks {
+    fn report(&self) -> LaneReport {
+        let tasks = self.snapshot();
+        LaneReport {
+            title: format!("local tasks of {:?}", self.owner()),
+            up: self.age(),
+            workers: Vec::new(),
+            tasks: tasks.iter().map(|task| report_task(task, None)).collect(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// One task's part of the report; `worker` runs it now.
+fn report_task(task: &TaskRef, worker: Option<usize>) -> TaskReport {
+    let slot = task.slot();
+    let state = match worker {
+        Some(worker) => TaskState::Running(worker),
+        None if task.state().is_scheduled() => TaskState::Ready,
+        None => TaskState::Waiting,
+    };
+    TaskReport {
+        id: task.id().as_u64(),
+        parent: Some(slot.parent()).filter(|parent| *parent != 0),
+        name: slot.name().text(),
+        spawned: slot.spawned(),
+        state,
+        wait: slot.read().map(|site| WaitReport {
+            kind: site.kind.to_string(),
+            resource: site.resource,
+            location: site.location,
+        }),
     }
 }
 

@@ -24,8 +24,8 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::parts::names::Name;
 use crate::runtime::blocking::{Blocking, BlockingTask, Job, NoSchedule};
@@ -35,6 +35,7 @@ use crate::runtime::driver::Driver;
 use crate::task::header::{Ending, Runnable, Schedule, TaskRef};
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
+use crate::task::local_tasks::LocalTasks;
 use crate::task::owned::Owned;
 use crate::task::raw::{self, Birth, NewTask};
 
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// Which kind of runtime, and its queues.
     pub(crate) scheduler: Box<dyn Scheduler>,
+    /// The tasks that stay on one thread, if this is a local runtime.
+    pub(crate) local: OnceLock<Arc<LocalTasks>>,
     /// The runtime's own number.
     pub(crate) id: u64,
 }
@@ -254,6 +257,16 @@ impl Schedule for Home {
 }
 
 impl Handle {
+    /// The tasks of a local runtime.
+    pub(crate) fn local_tasks(&self) -> Option<&Arc<LocalTasks>> {
+        self.0.local.get()
+    }
+
+    /// Makes the runtime a local one, once.
+    pub(crate) fn set_local_tasks(&self, tasks: Arc<LocalTasks>) {
+        _ = self.0.local.set(tasks);
+    }
+
     /// The runtime's driver.
     pub(crate) fn driver(&self) -> &Driver {
         &self.0.driver

@@ -4,7 +4,7 @@
 //! look), `handle` and `context` (what a task holds, and which runtime a thread is in); the event
 //! loop on one thread: `queues`, `event_loop`, `current_thread`; on several: `park`, `workers`,
 //! `worker`, `search`, `watch`, `multi_thread`, `in_place`; then `blocking`, `runtime`, `builder`,
-//! `counters`, `metrics`, `dump`, and `config`, the knobs.
+//! `local_runtime`, `counters`, `metrics`, `dump`, and `config`, the knobs.
 
 pub(crate) mod blocking;
 pub(crate) mod builder;
@@ -17,6 +17,7 @@ pub(crate) mod dump;
 pub(crate) mod event_loop;
 pub(crate) mod handle;
 pub(crate) mod in_place;
+pub(crate) mod local_runtime;
 pub(crate) mod metrics;
 pub(crate) mod multi_thread;
 pub(crate) mod pace;
@@ -34,5 +35,6 @@ pub use crate::reactor::shutdown::is_rt_shutdown_err;
 pub use builder::Builder;
 pub use context::TryCurrentError;
 pub use handle::{Handle, RuntimeFlavor, RuntimeId as Id};
+pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::{RuntimeMetrics, worker_index};
 pub use runtime::{EnterGuard, Runtime};

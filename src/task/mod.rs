@@ -16,6 +16,8 @@ pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod join;
 pub(crate) mod local_key;
+pub(crate) mod local_set;
+pub(crate) mod local_tasks;
 pub(crate) mod owned;
 pub(crate) mod raw;
 pub(crate) mod set;
@@ -33,6 +35,7 @@ pub use error::JoinError;
 pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};
 pub use local_key::{AccessError, LocalKey};
+pub use local_set::{LocalEnterGuard, LocalSet, spawn_local};
 pub use set::JoinSet;
 pub use spawn::{block_in_place, id, spawn, spawn_blocking, try_id};
 pub use yield_now::{YieldNow, yield_now};
@@ -41,5 +44,6 @@ pub use yield_now::{YieldNow, yield_now};
 pub mod futures {
     pub use crate::task::coop::ConsumeBudget;
     pub use crate::task::local_key::TaskLocalFuture;
+    pub use crate::task::local_set::RunUntil;
     pub use crate::task::set_wait::{JoinAll, JoinNext, JoinNextWithId, Shutdown};
 }
