@@ -267,6 +267,31 @@ fn many_tasks_spawned_by_one_that_then_blocks_its_worker_still_run() {
 }
 
 #[test]
+fn a_worker_that_is_never_idle_takes_over_what_waits_behind_a_stuck_one() {
+    let _dog = watchdog();
+    for _ in 0..10 {
+        let rt = workers(2);
+        // Whoever runs this has always something of its own to run, and never searches.
+        rt.spawn(async {
+            loop {
+                task::yield_now().await;
+            }
+        });
+        let (ran, wait) = mpsc::channel();
+        let open = hog(&rt, move || {
+            for _ in 0..10 {
+                let ran = ran.clone();
+                rt::spawn(async move { ran.send(()).unwrap() });
+            }
+        });
+        for _ in 0..10 {
+            wait.recv().unwrap();
+        }
+        drop(open);
+    }
+}
+
+#[test]
 fn sockets_and_timers_beside_a_stuck_worker() {
     let _dog = watchdog();
     for _ in 0..5 {

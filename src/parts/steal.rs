@@ -60,6 +60,11 @@ impl<T> Sources<T> {
             .find_map(|victim| insist(|| victim.steal_batch_and_pop(own)))
     }
 
+    /// An item of this one peer; takes half of its others along into `own`.
+    pub(crate) fn steal_from(&self, victim: usize, own: &Worker<T>) -> Option<T> {
+        insist(|| self.stealers[victim].steal_batch_and_pop(own))
+    }
+
     /// The oldest item of a peer of worker `me`, and into `own` as many of the next ones as
     /// `more` says, at most half of what is there. Of work that splits itself that is 0: the
     /// oldest item is half of it all.

@@ -323,6 +323,7 @@ impl Worker<'_> {
             self.stats()
                 .seen_ns
                 .store(self.shared.counters.since_start(now), Ordering::Relaxed);
+            self.relieve_stuck(now);
         }
         self.share_batch();
     }

@@ -52,6 +52,10 @@ pub(crate) struct Core {
     pub(crate) watcher: bool,
     /// Each worker's polls when the watcher last looked.
     pub(crate) watched: Vec<u64>,
+    /// Each worker's polls when this one, awake, last looked after its peers.
+    pub(crate) peers_seen: Vec<u64>,
+    /// When that was.
+    pub(crate) peers_seen_at: Instant,
     /// Since when the worker is awake.
     pub(crate) awake_since: Instant,
 }
@@ -70,6 +74,8 @@ impl Core {
             outside_next: false,
             watcher: false,
             watched: vec![0; workers],
+            peers_seen: vec![0; workers],
+            peers_seen_at: Instant::now(),
             awake_since: Instant::now(),
         }
     }
