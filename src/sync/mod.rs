@@ -10,6 +10,8 @@
 //! | let many read or one write | [`RwLock`] |
 //! | let at most n pass | [`Semaphore`] |
 //! | tell that something happened | [`Notify`] |
+//! | make a value when it is needed first | [`OnceCell`] |
+//! | wait for a value that is set once | [`SetOnce`] |
 //! | meet | [`Barrier`] |
 //! | ask a tree of tasks to stop | [`CancellationToken`] |
 //!
@@ -37,6 +39,11 @@ pub(crate) mod notify;
 pub(crate) mod notified;
 
 pub(crate) mod barrier;
+
+pub(crate) mod once_cell;
+pub(crate) mod once_init;
+pub(crate) mod once_value;
+pub(crate) mod set_once;
 
 pub(crate) mod cancellation_token;
 pub(crate) mod cancellation_wait;
@@ -84,6 +91,7 @@ pub use crate::sync::mutex::{Mutex, MutexGuard, TryLockError};
 pub use crate::sync::mutex_mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use crate::sync::mutex_owned::OwnedMutexGuard;
 pub use crate::sync::notify::Notify;
+pub use crate::sync::once_cell::{OnceCell, SetError};
 pub use crate::sync::rwlock::RwLock;
 pub use crate::sync::rwlock_guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 pub use crate::sync::rwlock_owned_guard::{
@@ -93,6 +101,7 @@ pub use crate::sync::semaphore::Semaphore;
 pub use crate::sync::semaphore_error::{AcquireError, TryAcquireError};
 pub use crate::sync::semaphore_owned::OwnedSemaphorePermit;
 pub use crate::sync::semaphore_permit::SemaphorePermit;
+pub use crate::sync::set_once::{SetOnce, SetOnceError};
 
 /// The futures that the methods of this chapter return.
 pub mod futures {
@@ -103,8 +112,10 @@ pub mod futures {
     pub use crate::sync::mutex::Lock;
     pub use crate::sync::mutex_owned::LockOwned;
     pub use crate::sync::notified::{Notified, OwnedNotified};
+    pub use crate::sync::once_init::{GetOrInit, GetOrTryInit};
     pub use crate::sync::rwlock::{Read, Write};
     pub use crate::sync::rwlock_owned::{ReadOwned, WriteOwned};
     pub use crate::sync::semaphore_owned::AcquireOwned;
     pub use crate::sync::semaphore_permit::Acquire;
+    pub use crate::sync::set_once::SetOnceWait;
 }
