@@ -626,3 +626,34 @@ fn a_reset_connection_is_shut_down() {
         client.shutdown().await.unwrap();
     });
 }
+
+#[test]
+fn more_slices_than_one_call_takes_are_sent_and_received() {
+    both(|| async {
+        let (mut a, mut b) = pair().await;
+        let slices = vec![std::io::IoSlice::new(b"x"); 3000];
+        let mut left = 3000;
+        while left > 0 {
+            let n = a.write_vectored(&slices[..left]).await.unwrap();
+            assert!(n > 0);
+            left -= n;
+        }
+        let mut bytes = vec![[0; 1]; 2000];
+        let mut got = 0;
+        while got < 2000 {
+            b.readable().await.unwrap();
+            let mut slices: Vec<_> = bytes[got..]
+                .iter_mut()
+                .map(|byte| std::io::IoSliceMut::new(byte))
+                .collect();
+            match b.try_read_vectored(&mut slices) {
+                Ok(n) => got += n,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        // What is left in the socket is there without a new event.
+        let mut rest = [0; 1000];
+        b.read_exact(&mut rest).await.unwrap();
+        assert!(bytes.iter().all(|byte| byte == b"x") && rest == [b'x'; 1000]);
+    });
+}

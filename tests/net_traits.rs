@@ -11,7 +11,10 @@ use rt::io::unix::{
     AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdRegisterError, TryIoError,
 };
 use rt::net::futures::*;
-use rt::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixListener, UnixStream, tcp, unix};
+use rt::net::{
+    TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixSocket,
+    UnixStream, tcp, unix,
+};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use trefoil as rt;
 
@@ -41,8 +44,12 @@ sockets!(
     TcpSocket,
     TcpStream,
     UdpSocket,
+    UnixDatagram,
     UnixListener,
-    UnixStream
+    UnixSocket,
+    UnixStream,
+    unix::pipe::Sender,
+    unix::pipe::Receiver,
 );
 
 macro_rules! types {
@@ -60,6 +67,8 @@ types!(
     unix::WriteHalf<'static>,
     unix::ReuniteError,
     unix::SocketAddr,
+    unix::UCred,
+    unix::pipe::OpenOptions,
     AsyncFd<Yy>,
     AsyncFdReadyGuard<'static, Yy>,
     AsyncFdReadyMutGuard<'static, Yy>,
@@ -88,6 +97,10 @@ futures!(
     RecvFrom<'static>,
     RecvBuf<'static, Vec<u8>>,
     RecvBufFrom<'static, Vec<u8>>,
+    RecvFrom<'static, unix::SocketAddr>,
+    RecvBufFrom<'static, Vec<u8>, unix::SocketAddr>,
+    SendToPath<'static>,
+    ConnectUnixSocket,
     SendDatagram<'static>,
     SendTo<'static>,
     PeekSender<'static>,

@@ -289,7 +289,7 @@ impl Future for LookupHost {
             .addrs
             .as_mut()
             .expect("lookup_host polled after it was done");
-        ready!(addrs.poll_known(cx))?;
+        ready!(at_line(this.line, Kind::BlockingJob, || addrs.poll_known(cx)))?;
         let known = this.addrs.take().unwrap_or(Addrs::One(None));
         Poll::Ready(Ok(SocketAddrs(known)))
     }

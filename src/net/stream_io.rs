@@ -36,6 +36,11 @@ fn send(socket: &impl AsFd, buf: &[u8]) -> io::Result<usize> {
     SockRef::from(socket).send_with_flags(buf, MSG_NOSIGNAL)
 }
 
+/// Buffers that one call takes; the others wait for the next.
+///
+/// Unit: slices. Source: UIO_MAXIOV, of which sendmsg(2) and readv(2) say that more is an error.
+const MAX_SLICES: usize = 1024;
+
 /// Sends from several buffers; never raises SIGPIPE.
 fn send_vectored(socket: &impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     SockRef::from(socket).send_vectored_with_flags(bufs, MSG_NOSIGNAL)
@@ -46,9 +51,9 @@ fn drained(n: usize, most: usize) -> bool {
     0 < n && n < most
 }
 
-/// The bytes in all of `bufs`.
-fn total(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
+/// The bytes in all of some buffers, which may overlap: their sum has no bound.
+fn total(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.fold(0, usize::saturating_add)
 }
 
 impl<S: AsFd> Evented<S> {
@@ -88,9 +93,11 @@ impl<S: AsFd> Evented<S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wait = Wait::of(Direction::Write, Kind::Write, line);
+        let bufs = &bufs[..bufs.len().min(MAX_SLICES)];
+        let most = total(bufs.iter().map(|buf| buf.len()));
         let attempt = || send_vectored(self.get(), bufs);
         self.registration()
-            .poll_io(cx, &wait, None, attempt, |n| drained(*n, total(bufs)))
+            .poll_io(cx, &wait, None, attempt, |n| drained(*n, most))
     }
 
     /// Receives once, if there is something.
@@ -130,6 +137,7 @@ impl<S: AsFd> Evented<S> {
 
     /// Sends once from several buffers, if there is room.
     pub(crate) fn try_send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bufs = &bufs[..bufs.len().min(MAX_SLICES)];
         let attempt = || send_vectored(self.get(), bufs);
         self.registration().try_now(Direction::Write, attempt)
     }

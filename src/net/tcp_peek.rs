@@ -8,10 +8,11 @@ use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use crate::io::read_buf::ReadBuf;
 use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
 use crate::net::tcp_stream::TcpStream;
@@ -37,6 +38,26 @@ impl TcpStream {
             buf,
             waiting: Waiting::new(self.evented().registration(), wait),
         }
+    }
+
+    /// Polls for [`peek`](Self::peek). One task at a time: the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// What recv(2) says.
+    #[track_caller]
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
+        let room = buf.initialize_unfilled();
+        let attempt = || self.evented().get().peek(room);
+        let registration = self.evented().registration();
+        let n = ready!(registration.poll_io(cx, &wait, None, attempt, |_| false))?;
+        buf.advance(n);
+        Poll::Ready(Ok(n))
     }
 }
 

@@ -1,20 +1,22 @@
 //! `TcpSocket`: a TCP socket that is neither connected nor listening yet, to set options on.
 //!
 //! Not registered with the reactor: nobody can wait on it. `connect` and `listen` use it up.
-//! Read next: `net/udp.rs`.
+//! Read next: `net/tcp_socket_options.rs`.
 
-#![forbid(unsafe_code)]
+#![allow(
+    unsafe_code,
+    reason = "FromRawFd is an unsafe trait function: the caller vouches for the number"
+)]
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomPinned;
 use std::net::{SocketAddr, TcpStream as StdStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -129,6 +131,11 @@ impl TcpSocket {
         TcpListener::registered(self.socket.into())
     }
 
+    /// The socket beneath.
+    pub(super) fn get(&self) -> &Socket {
+        &self.socket
+    }
+
     /// The address that it is bound to.
     ///
     /// # Errors
@@ -151,203 +158,6 @@ impl TcpSocket {
     }
 }
 
-/// Options. Each gives what getsockopt(2) or setsockopt(2) says when it fails.
-impl TcpSocket {
-    /// True when idle connections are probed (SO_KEEPALIVE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn keepalive(&self) -> io::Result<bool> {
-        self.socket.keepalive()
-    }
-
-    /// Probes an idle connection now and then (SO_KEEPALIVE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        self.socket.set_keepalive(keepalive)
-    }
-
-    /// True when an address may be bound that is still in use by old connections (SO_REUSEADDR).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn reuseaddr(&self) -> io::Result<bool> {
-        self.socket.reuse_address()
-    }
-
-    /// Allows to bind an address that is still in use by old connections (SO_REUSEADDR).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_reuseaddr(&self, reuseaddr: bool) -> io::Result<()> {
-        self.socket.set_reuse_address(reuseaddr)
-    }
-
-    /// True when several sockets may share the address (SO_REUSEPORT).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn reuseport(&self) -> io::Result<bool> {
-        self.socket.reuse_port()
-    }
-
-    /// Lets several sockets share the address, if all of them say so (SO_REUSEPORT).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
-        self.socket.set_reuse_port(reuseport)
-    }
-
-    /// Size of the kernel's send buffer, in bytes (SO_SNDBUF); Linux reports twice what was set.
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn send_buffer_size(&self) -> io::Result<u32> {
-        self.socket.send_buffer_size().map(clamped)
-    }
-
-    /// Sets the size of the kernel's send buffer, in bytes (SO_SNDBUF).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
-        self.socket.set_send_buffer_size(bytes as usize)
-    }
-
-    /// Size of the kernel's receive buffer, in bytes (SO_RCVBUF); Linux reports twice what was set.
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        self.socket.recv_buffer_size().map(clamped)
-    }
-
-    /// Sets the size of the kernel's receive buffer, in bytes (SO_RCVBUF).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
-        self.socket.set_recv_buffer_size(bytes as usize)
-    }
-
-    /// How long close(2) waits for what was not sent yet; `None`: it does not (SO_LINGER).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        self.socket.linger()
-    }
-
-    /// Lets close(2) wait up to that long (whole seconds); it blocks the thread that drops.
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.socket.set_linger(linger)
-    }
-
-    /// Makes close(2) throw away what was not sent, and reset the connection.
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_zero_linger(&self) -> io::Result<()> {
-        self.socket.set_linger(Some(Duration::ZERO))
-    }
-
-    /// True when small writes go out at once (TCP_NODELAY).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.socket.tcp_nodelay()
-    }
-
-    /// Sends small writes at once, instead of collecting them (TCP_NODELAY).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.socket.set_tcp_nodelay(nodelay)
-    }
-
-    /// The type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tos_v4(&self) -> io::Result<u32> {
-        self.socket.tos_v4()
-    }
-
-    /// Sets the type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
-        self.socket.set_tos_v4(tos)
-    }
-
-    /// The traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tclass_v6(&self) -> io::Result<u32> {
-        self.socket.tclass_v6()
-    }
-
-    /// Sets the traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
-        self.socket.set_tclass_v6(tclass)
-    }
-
-    /// The network device that it is bound to (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
-        self.socket.device()
-    }
-
-    /// Binds it to one network device, or with `None` to none (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
-        self.socket.bind_device(interface)
-    }
-}
-
-/// A size that the kernel keeps in an int.
-fn clamped(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
 impl AsFd for TcpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -357,6 +167,19 @@ impl AsFd for TcpSocket {
 impl AsRawFd for TcpSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+}
+
+impl FromRawFd for TcpSocket {
+    /// The socket with this number, which is taken over as it is: make it non-blocking first.
+    ///
+    /// # Safety
+    ///
+    /// The number is open, and nobody else owns it.
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        // SAFETY: the caller's promise is the one that is asked for here.
+        let socket = unsafe { Socket::from_raw_fd(fd) };
+        Self { socket }
     }
 }
 

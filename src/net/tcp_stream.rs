@@ -12,7 +12,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BufMut;
 
@@ -281,29 +281,6 @@ impl TcpStream {
         )
     }
 
-    /// Polls for [`peek`](Self::peek). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// What recv(2) says.
-    #[track_caller]
-    pub fn poll_peek(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-        let room = buf.initialize_unfilled();
-        let attempt = || self.io.get().peek(room);
-        let n = ready!(
-            self.io
-                .registration()
-                .poll_io(cx, &wait, None, attempt, |_| false)
-        )?;
-        buf.advance(n);
-        Poll::Ready(Ok(n))
-    }
-
     /// Closes one direction, or both.
     pub(crate) fn shutdown_std(&self, how: Shutdown) -> io::Result<()> {
         match self.io.get().shutdown(how) {
@@ -399,6 +376,12 @@ impl TryFrom<StdStream> for TcpStream {
     #[track_caller]
     fn try_from(stream: StdStream) -> io::Result<Self> {
         Self::from_std(stream)
+    }
+}
+
+impl AsRef<Self> for TcpStream {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

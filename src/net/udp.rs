@@ -1,6 +1,5 @@
 //! `UdpSocket`: datagrams, each sent and received whole.
 //!
-//! A datagram socket has no end and no short reads: only WouldBlock says that nothing is there.
 //! An error that the network reports (nobody listens there: ECONNREFUSED) arrives at the next
 //! call, also at one that waits to receive.
 //! Read next: `net/udp_bind.rs`.
@@ -19,6 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::io::evented::{Evented, Registration};
 use crate::io::interest::Interest;
 use crate::io::wait::Wait;
+use crate::net::datagram::Datagrams;
 use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
 use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
@@ -112,8 +112,13 @@ impl UdpSocket {
         self.io.get()
     }
 
+    /// Its datagrams, in and out.
+    pub(super) fn datagrams(&self) -> Datagrams<'_> {
+        Datagrams::of(&self.io)
+    }
+
     /// Where it waits.
-    pub(super) fn registration(&self) -> &Registration {
+    fn registration(&self) -> &Registration {
         self.io.registration()
     }
 }
@@ -220,32 +225,6 @@ impl UdpSocket {
         attempt: F,
     ) -> AsyncIo<'_, F> {
         AsyncIo::new(self.registration(), interest, Location::caller(), attempt)
-    }
-
-    /// Polls for one of our own system calls in the direction's slot.
-    #[track_caller]
-    pub(super) fn poll_own<R>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        attempt: impl FnMut() -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let kind = match direction {
-            Direction::Read => Kind::Read,
-            Direction::Write => Kind::Write,
-        };
-        let wait = Wait::of(direction, kind, Location::caller());
-        self.registration()
-            .poll_io(cx, &wait, None, attempt, |_| false)
-    }
-
-    /// Tries one of our own system calls once.
-    pub(super) fn try_own<R>(
-        &self,
-        direction: Direction,
-        attempt: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.registration().try_now(direction, attempt)
     }
 }
 

@@ -122,6 +122,26 @@ impl UdpSocket {
         SockRef::from(self).set_tos_v4(tos)
     }
 
+    /// The old name of [`tos_v4`](Self::tos_v4).
+    ///
+    /// # Errors
+    ///
+    /// As the system call.
+    #[deprecated(note = "use `tos_v4`, which says that IPv6 has another one")]
+    pub fn tos(&self) -> io::Result<u32> {
+        self.tos_v4()
+    }
+
+    /// The old name of [`set_tos_v4`](Self::set_tos_v4).
+    ///
+    /// # Errors
+    ///
+    /// As the system call.
+    #[deprecated(note = "use `set_tos_v4`, which says that IPv6 has another one")]
+    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
+        self.set_tos_v4(tos)
+    }
+
     /// The traffic class of IPv6 packets (IPV6_TCLASS).
     ///
     /// # Errors

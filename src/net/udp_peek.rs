@@ -16,9 +16,9 @@ use socket2::SockRef;
 
 use crate::io::read_buf::ReadBuf;
 use crate::io::waiting::Waiting;
-use crate::net::receive::peek_from;
+use crate::net::datagram::{Address, Then};
+use crate::net::datagram_wait::{Recv, RecvFrom};
 use crate::net::udp::UdpSocket;
-use crate::net::udp_recv::{Recv, RecvFrom, addr_of, reading};
 use crate::reactor::bits::Direction;
 
 /// Looking at the next datagram without taking it.
@@ -34,12 +34,7 @@ impl UdpSocket {
     /// Safe: dropped early, it has taken nothing.
     #[track_caller]
     pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Recv<'a> {
-        Recv {
-            socket: self,
-            buf,
-            peek: true,
-            waiting: reading(self, Location::caller()),
-        }
+        self.datagrams().recv(buf, Then::Stays, Location::caller())
     }
 
     /// Polls for [`peek`](Self::peek). One task at a time: the last one is woken.
@@ -49,9 +44,8 @@ impl UdpSocket {
     /// As there.
     #[track_caller]
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.poll_own(cx, Direction::Read, || {
-            peek_from(self.get(), buf).map(|_| ())
-        })
+        let socket = self.datagrams();
+        socket.poll(cx, Direction::Read, || socket.receive(buf, Then::Stays))
     }
 
     /// As [`try_recv`](Self::try_recv), and leaves the datagram where it is.
@@ -60,7 +54,7 @@ impl UdpSocket {
     ///
     /// As there.
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_own(Direction::Read, || self.get().peek(buf))
+        self.datagrams().try_recv(buf, Then::Stays)
     }
 
     /// As [`recv_from`](Self::recv_from), and leaves the datagram where it is.
@@ -74,12 +68,8 @@ impl UdpSocket {
     /// Safe: dropped early, it has taken nothing.
     #[track_caller]
     pub fn peek_from<'a>(&'a self, buf: &'a mut [u8]) -> RecvFrom<'a> {
-        RecvFrom {
-            socket: self,
-            buf,
-            peek: true,
-            waiting: reading(self, Location::caller()),
-        }
+        self.datagrams()
+            .recv_from(buf, Then::Stays, Location::caller())
     }
 
     /// Polls for [`peek_from`](Self::peek_from). One task at a time: the last one is woken.
@@ -93,9 +83,9 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        self.poll_own(cx, Direction::Read, || {
-            addr_of(&peek_from(self.get(), buf)?.1)
-        })
+        let socket = self.datagrams();
+        let look = || socket.receive_from(buf, Then::Stays);
+        socket.poll(cx, Direction::Read, look)
     }
 
     /// As [`try_recv_from`](Self::try_recv_from), and leaves the datagram where it is.
@@ -104,7 +94,7 @@ impl UdpSocket {
     ///
     /// As there.
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_own(Direction::Read, || self.get().peek_from(buf))
+        self.datagrams().try_recv_from(buf, Then::Stays)
     }
 
     /// Waits for a datagram, and tells its sender without taking it.
@@ -120,7 +110,9 @@ impl UdpSocket {
     pub fn peek_sender(&self) -> PeekSender<'_> {
         PeekSender {
             socket: self,
-            waiting: reading(self, Location::caller()),
+            waiting: self
+                .datagrams()
+                .waiting(Direction::Read, Location::caller()),
         }
     }
 
@@ -131,7 +123,8 @@ impl UdpSocket {
     /// As there.
     #[track_caller]
     pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
-        self.poll_own(cx, Direction::Read, || self.peek_sender_now())
+        self.datagrams()
+            .poll(cx, Direction::Read, || self.peek_sender_now())
     }
 
     /// Tells the sender of the next datagram, without waiting and without taking it.
@@ -140,12 +133,13 @@ impl UdpSocket {
     ///
     /// `WouldBlock` when nothing is there; what recvfrom(2) says.
     pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
-        self.try_own(Direction::Read, || self.peek_sender_now())
+        self.datagrams()
+            .try_now(Direction::Read, || self.peek_sender_now())
     }
 
     /// recvfrom(2) without room for bytes.
     pub(super) fn peek_sender_now(&self) -> io::Result<SocketAddr> {
-        addr_of(&SockRef::from(self.get()).peek_sender()?)
+        Address::told(&SockRef::from(self.get()).peek_sender()?)
     }
 }
 

@@ -12,12 +12,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use socket2::SockAddr;
 
-use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
 use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
+use crate::net::datagram::Datagrams;
+use crate::net::datagram_wait::SendDatagram;
 use crate::net::udp::UdpSocket;
-use crate::parts::wait_site::Kind;
 use crate::reactor::bits::Direction;
 
 /// Sending.
@@ -33,11 +34,7 @@ impl UdpSocket {
     /// Safe: dropped early, nothing was sent.
     #[track_caller]
     pub fn send<'a>(&'a self, buf: &'a [u8]) -> SendDatagram<'a> {
-        SendDatagram {
-            socket: self,
-            buf,
-            waiting: writing(self, Location::caller()),
-        }
+        self.datagrams().send(buf, Location::caller())
     }
 
     /// Polls for [`send`](Self::send). One task at a time: the last one is woken.
@@ -47,7 +44,8 @@ impl UdpSocket {
     /// As there.
     #[track_caller]
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_own(cx, Direction::Write, || self.get().send(buf))
+        let socket = self.datagrams();
+        socket.poll(cx, Direction::Write, || socket.send_now(buf))
     }
 
     /// Sends a datagram to the peer, without waiting.
@@ -56,7 +54,8 @@ impl UdpSocket {
     ///
     /// `WouldBlock` when there is no room; what send(2) says.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_own(Direction::Write, || self.get().send(buf))
+        let socket = self.datagrams();
+        socket.try_now(Direction::Write, || socket.send_now(buf))
     }
 
     /// Sends a datagram to `target`, the first of its addresses; gives its length.
@@ -71,14 +70,14 @@ impl UdpSocket {
     #[track_caller]
     pub fn send_to<'a, A: ToSocketAddrs>(&'a self, buf: &'a [u8], target: A) -> SendTo<'a> {
         let addrs: Addrs = target.ask();
-        let waiting = writing(self, Location::caller());
+        let socket = self.datagrams();
         SendTo {
-            socket: self,
+            socket,
             buf,
             addrs,
             target: None,
             line: Location::caller(),
-            waiting,
+            waiting: socket.waiting(Direction::Write, Location::caller()),
         }
     }
 
@@ -94,7 +93,8 @@ impl UdpSocket {
         buf: &[u8],
         target: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.poll_own(cx, Direction::Write, || self.get().send_to(buf, target))
+        let (socket, target) = (self.datagrams(), target.into());
+        socket.poll(cx, Direction::Write, || socket.send_to_now(buf, &target))
     }
 
     /// Sends a datagram to `target`, without waiting.
@@ -103,37 +103,8 @@ impl UdpSocket {
     ///
     /// `WouldBlock` when there is no room; what sendto(2) says.
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.try_own(Direction::Write, || self.get().send_to(buf, target))
-    }
-}
-
-/// Waits to write to `socket`, on the user's line.
-fn writing<'a>(socket: &'a UdpSocket, line: &'static Location<'static>) -> Waiting<'a> {
-    Waiting::new(
-        socket.registration(),
-        Wait::of(Direction::Write, Kind::Write, line),
-    )
-}
-
-pin_project! {
-    /// Future of [`UdpSocket::send`].
-    #[derive(Debug)]
-    #[must_use = "a future does nothing until it is awaited"]
-    pub struct SendDatagram<'a> {
-        socket: &'a UdpSocket,
-        buf: &'a [u8],
-        #[pin]
-        waiting: Waiting<'a>,
-    }
-}
-
-impl Future for SendDatagram<'_> {
-    type Output = io::Result<usize>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let this = self.project();
-        let (socket, buf) = (this.socket.get(), *this.buf);
-        this.waiting.poll_io(cx, || socket.send(buf))
+        let (socket, target) = (self.datagrams(), target.into());
+        socket.try_now(Direction::Write, || socket.send_to_now(buf, &target))
     }
 }
 
@@ -142,11 +113,11 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "a future does nothing until it is awaited"]
     pub struct SendTo<'a> {
-        socket: &'a UdpSocket,
+        socket: Datagrams<'a>,
         buf: &'a [u8],
         addrs: Addrs,
         // The first of the addresses, once it is known.
-        target: Option<SocketAddr>,
+        target: Option<SockAddr>,
         line: &'static Location<'static>,
         #[pin]
         waiting: Waiting<'a>,
@@ -158,14 +129,14 @@ impl Future for SendTo<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let this = self.project();
-        let target = match *this.target {
+        let target = match this.target {
             Some(target) => target,
             None => match ready!(this.addrs.poll_next(cx, this.line))? {
-                Some(target) => *this.target.insert(target),
+                Some(target) => this.target.insert(target.into()),
                 None => return Poll::Ready(Err(none_worked(None))),
             },
         };
-        let (socket, buf) = (this.socket.get(), *this.buf);
-        this.waiting.poll_io(cx, || socket.send_to(buf, target))
+        let (socket, buf) = (*this.socket, *this.buf);
+        this.waiting.poll_io(cx, || socket.send_to_now(buf, target))
     }
 }

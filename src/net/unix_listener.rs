@@ -2,7 +2,7 @@
 //!
 //! The path that it is bound to is a file, which stays when the listener goes: whoever binds it
 //! again must remove it first (unix(7)).
-//! Read next: `io/async_fd.rs`.
+//! Read next: `net/ucred.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -86,8 +86,14 @@ impl UnixListener {
         let socket = new_socket()?;
         socket.bind(addr)?;
         socket.listen(BACKLOG)?;
+        Self::registered(socket.into(), "UnixListener::bind")
+    }
+
+    /// Registers a listener that is non-blocking.
+    #[track_caller]
+    pub(super) fn registered(listener: StdListener, what: &str) -> io::Result<Self> {
         Ok(Self {
-            io: Evented::new(socket.into(), "UnixListener::bind")?,
+            io: Evented::new(listener, what)?,
         })
     }
 
@@ -105,9 +111,7 @@ impl UnixListener {
     #[track_caller]
     pub fn from_std(listener: StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self {
-            io: Evented::new(listener, "UnixListener::from_std")?,
-        })
+        Self::registered(listener, "UnixListener::from_std")
     }
 
     /// Gives the listener to the standard library; it stays non-blocking.

@@ -364,6 +364,12 @@ impl TryFrom<StdStream> for UnixStream {
     }
 }
 
+impl AsRef<Self> for UnixStream {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl AsFd for UnixStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get().as_fd()

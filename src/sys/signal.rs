@@ -19,15 +19,16 @@
 //! forked without exec inherits all three: it leaves the pipe alone (it is the parent's).
 //! Read next: `signal/registry.rs`, which knows who listens.
 
-#![allow(unsafe_code, reason = "sigaction, pipe2 and a signal handler")]
+#![allow(unsafe_code, reason = "sigaction and a signal handler")]
 
 use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crate::sys::call::{check, preserving_errno, retry};
+use crate::sys::pipe::pipe;
 
 pub(crate) use libc::{
     SIGALRM, SIGCHLD, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGQUIT, SIGSEGV,
@@ -54,14 +55,7 @@ static OWNER: AtomicU32 = AtomicU32::new(0);
 ///
 /// What pipe2(2) says (EMFILE, ENFILE).
 pub(crate) fn open_pipe() -> io::Result<OwnedFd> {
-    let mut ends: [c_int; 2] = [-1; 2];
-    // SAFETY: pipe2(2) writes two descriptors to the array, which has room for two.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) })?;
-    // SAFETY: pipe2(2) succeeded, so this is an open descriptor that nobody else owns.
-    let read = unsafe { OwnedFd::from_raw_fd(ends[0]) };
-    // SAFETY: as above, the other end.
-    let write = unsafe { OwnedFd::from_raw_fd(ends[1]) };
-
+    let (read, write) = pipe()?;
     OWNER.store(std::process::id(), Ordering::Relaxed);
     // Release: a handler that sees the descriptor (Acquire there) sees its owner as well.
     // The descriptor is never closed: a handler may be about to write to it at any time.
