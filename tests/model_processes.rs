@@ -26,9 +26,13 @@ mod parts {
 )]
 mod sys {
     pub(crate) mod call;
+    pub(crate) mod cgroup;
     pub(crate) mod fork;
+    pub(crate) mod orphans;
     pub(crate) mod pidfd;
     pub(crate) mod process;
+    pub(crate) mod setup;
+    pub(crate) mod step;
 }
 
 #[path = "../src/processes"]
@@ -55,7 +59,7 @@ use processes::events::{Action, Ending, Event, Mode, Rules, Terms, Trouble};
 use processes::frame::{HEADER, Header, Kind, MAX_LEN, MORE};
 use processes::inbox::{Inbox, Message};
 use processes::state::State;
-use sys::process::Step as Start;
+use sys::step::Step as Start;
 
 /// One step of a random run; numbers pick one of those that are there.
 #[derive(Debug, Clone)]

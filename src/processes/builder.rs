@@ -7,7 +7,7 @@
 //!
 //! Why a pool refuses to be built when `init` was never called: its workers would run the program's
 //! main, which would build a pool, whose workers would run main, without end.
-//! Read next: `processes/shutdown.rs`.
+//! Read next: `processes/confine.rs`, the options that the kernel carries out.
 
 #![forbid(unsafe_code)]
 
@@ -25,8 +25,9 @@ use crate::processes::core::{Core, Setup};
 use crate::processes::driver::Driver;
 use crate::processes::error::JobError;
 use crate::processes::events::{Event, Rules};
+use crate::processes::fork_server::Servers;
 use crate::processes::job::table;
-use crate::processes::launch::{Program, Recipe};
+use crate::processes::launch::{Program, Recipe, StartMethod};
 use crate::processes::output::{DEFAULT_TAIL, Output};
 use crate::processes::pool::ProcessPool;
 use crate::processes::state::State;
@@ -34,7 +35,6 @@ use crate::processes::wire;
 use crate::runtime::builder::Builder as RuntimeBuilder;
 use crate::runtime::context;
 use crate::runtime::handle::Handle;
-use crate::sys::process::{RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC};
 
 /// How deep pools may be nested: a job's own pool is at depth 1, and so on.
 ///
@@ -43,35 +43,6 @@ pub const MAX_DEPTH: u64 = 4;
 
 /// The longest message that a worker may send, unless the builder says otherwise. Unit: bytes.
 const MAX_MESSAGE: u64 = 1 << 30;
-
-/// A limit of the kernel's for each worker: setrlimit(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Rlimit {
-    /// Address space. Unit: bytes. Beyond it, taking memory fails, which aborts the worker.
-    As(u64),
-    /// Processor time. Unit: seconds. Beyond it SIGXCPU kills the worker.
-    Cpu(u64),
-    /// Open descriptors.
-    Nofile(u64),
-    /// Processes of the user.
-    Nproc(u64),
-    /// The size of a file that is written. Unit: bytes. Beyond it SIGXFSZ kills the worker.
-    Fsize(u64),
-}
-
-impl Rlimit {
-    /// Number and value for the kernel.
-    fn raw(self) -> (u32, u64) {
-        match self {
-            Self::As(value) => (RLIMIT_AS, value),
-            Self::Cpu(value) => (RLIMIT_CPU, value),
-            Self::Nofile(value) => (RLIMIT_NOFILE, value),
-            Self::Nproc(value) => (RLIMIT_NPROC, value),
-            Self::Fsize(value) => (RLIMIT_FSIZE, value),
-        }
-    }
-}
 
 /// Describes a [`ProcessPool`].
 ///
@@ -98,9 +69,11 @@ impl Rlimit {
 pub struct Builder {
     rules: Rules,
     min_workers: Option<usize>,
-    recipe: Recipe,
+    pub(crate) recipe: Recipe,
     /// The first mistake in what was asked for.
     mistake: Option<String>,
+    /// How long to look for an answer before sleeping.
+    spin: Duration,
     initializer: Option<(u32, Vec<u8>)>,
     capacity: usize,
     max_message: u64,
@@ -139,10 +112,18 @@ impl Builder {
                 limits: Vec::new(),
                 no_new_privs: false,
                 nice: None,
+                pdeathsig: false,
+                affinity: Vec::new(),
+                filter: Vec::new(),
+                cgroup: None,
+                marked: false,
                 stdout: Output::Inherit,
                 stderr: Output::Tail(DEFAULT_TAIL),
+                server: false,
+                start_method: StartMethod::Exec,
             },
             mistake: None,
+            spin: Duration::ZERO,
             initializer: None,
             capacity: usize::MAX,
             max_message: MAX_MESSAGE,
@@ -151,7 +132,7 @@ impl Builder {
     }
 
     /// Notes a mistake; the first one counts.
-    fn refuse_if(&mut self, wrong: bool, what: &str) {
+    pub(crate) fn refuse_if(&mut self, wrong: bool, what: &str) {
         if wrong && self.mistake.is_none() {
             self.mistake = Some(format!("ProcessPool::builder: {what}"));
         }
@@ -237,24 +218,6 @@ impl Builder {
         self
     }
 
-    /// Gives each worker a limit of the kernel's. May be called several times.
-    pub fn rlimit(mut self, limit: Rlimit) -> Self {
-        self.recipe.limits.push(limit.raw());
-        self
-    }
-
-    /// Workers can never get more privileges than they have: `PR_SET_NO_NEW_PRIVS` of prctl(2).
-    pub fn no_new_privs(mut self, yes: bool) -> Self {
-        self.recipe.no_new_privs = yes;
-        self
-    }
-
-    /// How nice workers are to others: setpriority(2).
-    pub fn nice(mut self, nice: i32) -> Self {
-        self.recipe.nice = Some(nice);
-        self
-    }
-
     /// What becomes of the workers' standard output; by default it goes where this process's goes.
     pub fn stdout(mut self, output: Output) -> Self {
         self.recipe.stdout = output;
@@ -309,6 +272,27 @@ impl Builder {
         self
     }
 
+    /// Lets a worker without a job, and the pool while a job runs, look for the next message for so
+    /// long before they sleep; by default they sleep at once.
+    ///
+    /// A round trip of a short job falls to some microseconds, and a processor is busy for each
+    /// side meanwhile: for pools with fewer workers than processors.
+    pub fn spin(mut self, limit: Duration) -> Self {
+        self.spin = limit;
+        self
+    }
+
+    /// How workers are made; by default by [`StartMethod::Exec`].
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        let other = matches!(self.recipe.program, Program::External { .. });
+        self.refuse_if(
+            other && method == StartMethod::ForkServer,
+            "start_method(ForkServer): another program cannot be copied",
+        );
+        self.recipe.start_method = method;
+        self
+    }
+
     /// The longest result that is taken from a worker; by default 1 GiB. Unit: bytes.
     pub fn max_result(mut self, bytes: u64) -> Self {
         self.max_message = bytes;
@@ -357,8 +341,11 @@ impl Builder {
             .unwrap_or(self.rules.workers)
             .min(self.rules.workers);
         let weigh = self.rules.max_rss.is_some();
+        self.recipe.check()?;
         let setup = Setup {
             recipe: self.recipe,
+            servers: Servers::default(),
+            spin: self.spin,
             hash,
             initializer: self
                 .initializer

@@ -104,6 +104,7 @@ fn answer_revoke(outlet: &Outlet, job: u64, revoked: bool) {
 /// Runs the initializer, if there is one.
 fn initialize(table: &Table, outlet: &Outlet, message: &Message) {
     DEPTH.store(message.header.aux, Ordering::Relaxed);
+    with_inlet(|inlet| inlet.set_spin(Duration::from_nanos(message.header.job)));
     let result = match message.header.job_kind {
         NO_INITIALIZER => Ok(()),
         kind => find(table, kind)

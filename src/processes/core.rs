@@ -19,13 +19,14 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::parts::slab::Key;
 use crate::processes::after::{After, Evidence, Host, WorkerEvent, WorkerFn};
 use crate::processes::events::{Event, Mode, Terms, Trouble};
+use crate::processes::fork_server::Servers;
 use crate::processes::launch::{Made, Recipe};
 use crate::processes::outbox::Outbox;
 use crate::processes::parcel::Parcel;
@@ -33,7 +34,8 @@ use crate::processes::state::State;
 use crate::runtime::handle::Handle;
 use crate::sys::fork::Process;
 use crate::sys::pidfd::Child;
-use crate::sys::process::{EAGAIN, Step};
+use crate::sys::setup::EAGAIN;
+use crate::sys::step::Step;
 
 /// What a pool's parts share.
 pub(crate) struct Core {
@@ -50,6 +52,10 @@ pub(crate) struct Core {
 /// What does not change.
 pub(crate) struct Setup {
     pub(crate) recipe: Recipe,
+    /// Who makes them, where that is not exec.
+    pub(crate) servers: Servers,
+    /// How long to look for messages before sleeping.
+    pub(crate) spin: Duration,
     /// The hash that workers must have; `None` for external ones.
     pub(crate) hash: Option<u64>,
     /// The initializer and its argument.
@@ -74,6 +80,8 @@ pub(crate) struct Inner {
     pub(crate) fresh: Vec<(Key, Made)>,
     /// The driver, to be woken.
     driver: Option<Waker>,
+    /// To be made by the driver itself.
+    pub(crate) wanted: Vec<Key>,
     /// The driver must look again.
     pub(crate) attention: bool,
     /// Who waits for room in the queue.
@@ -111,6 +119,7 @@ impl Core {
                 state,
                 crew: HashMap::new(),
                 fresh: Vec::new(),
+                wanted: Vec::new(),
                 driver: None,
                 attention: false,
                 room: VecDeque::new(),
@@ -178,7 +187,7 @@ impl Core {
     }
 
     /// Starts a worker on this thread.
-    fn launch_here(self: &Arc<Self>, key: Key) {
+    pub(crate) fn launch_here(self: &Arc<Self>, key: Key) {
         {
             let mut inner = self.lock();
             if inner.closed {
@@ -186,7 +195,7 @@ impl Core {
             }
             inner.launching += 1;
         }
-        let result = self.setup.recipe.launch();
+        let result = self.setup.servers.launch(&self.setup.recipe);
         self.visit(|visit| {
             visit.inner.launching -= 1;
             match result {
@@ -225,6 +234,7 @@ impl Core {
         for member in crew.values() {
             member.child.reap();
         }
+        self.setup.servers.close();
         let mut inner = self.lock();
         while inner.launching > 0 {
             inner = self

@@ -28,6 +28,11 @@ impl Visit<'_> {
     pub(crate) fn carry_out(&mut self, todo: Vec<Action<Parcel>>, mut evidence: Evidence) {
         for action in todo {
             match action {
+                Action::Launch(key) if self.core.setup.recipe.pdeathsig => {
+                    // Not by a thread that ends before the pool.
+                    self.inner.wanted.push(key);
+                    self.inner.attention = true;
+                }
                 Action::Launch(key) => self.after.launches.push(key),
                 Action::Init(key) => {
                     let (kind, payload) = match &self.core.setup.initializer {
@@ -36,6 +41,7 @@ impl Visit<'_> {
                     };
                     let header = Header {
                         job_kind: kind,
+                        job: u64::try_from(self.core.setup.spin.as_nanos()).unwrap_or(0),
                         aux: self.core.setup.depth,
                         ..Header::of(Kind::Init)
                     };
@@ -62,6 +68,8 @@ impl Visit<'_> {
         let Some(parcel) = self.inner.state.load(job) else {
             return;
         };
+        // A driver that spins begins with the job.
+        self.inner.attention |= !self.core.setup.spin.is_zero();
         let mut header = Header {
             flags: parcel.flags,
             job_kind: parcel.kind,

@@ -6,7 +6,7 @@
 //!          2 each worker: socket readable? messages ─► Core    pidfd readable? drain, reap ─► Core
 //!                         output readable? keep its end        mail waiting?   write
 //!          3 Core::turn: what is due; when to come again
-//!          4 nothing happened: sleep until an fd, the alarm, or somebody who wants attention
+//!          4 nothing happened: look for a while, if the pool is to spin; then sleep until an fd, the alarm, or somebody who wants attention
 //! ```
 //!
 //! Nothing is read under the pool's lock. A death is judged only after the socket was read to its
@@ -53,6 +53,10 @@ impl Driver {
 
     /// Steps 1 and 2. True when something happened.
     fn pump(&mut self, cx: &mut Context<'_>) -> bool {
+        let wanted = std::mem::take(&mut self.core.lock().wanted);
+        for key in wanted {
+            self.core.launch_here(key);
+        }
         let fresh = std::mem::take(&mut self.core.lock().fresh);
         let mut happened = !fresh.is_empty();
         for (key, made) in fresh {
@@ -81,6 +85,26 @@ impl Driver {
                 }
             });
         happened
+    }
+
+    /// Looks for answers for a while, where the pool is to spin and a job runs. True when one came.
+    fn spin(&mut self) -> bool {
+        let limit = self.core.setup.spin;
+        let busy = |core: &Core| core.lock().state.census()[2] > 0;
+        if limit.is_zero() || !busy(&self.core) {
+            return false;
+        }
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            let (core, buffer) = (&self.core, &mut self.buffer);
+            let watched = self.watched.iter_mut();
+            // All of them, also when the first has something.
+            let found = watched.filter_map(|watch| watch.look(core, buffer).then_some(()));
+            if found.count() > 0 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Sets the alarm; true when it rings already.
@@ -114,6 +138,7 @@ impl Future for Driver {
                 return Poll::Ready(());
             };
             again |= this.set_alarm(alarm, cx);
+            again = again || this.spin();
             if !again {
                 return Poll::Pending;
             }

@@ -13,7 +13,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::sys::process::Step;
+use crate::sys::step::Step;
 
 /// What a worker did that the protocol forbids; it was killed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::parts::slab::Key;
 use crate::processes::error::Violation;
-use crate::sys::process::Step;
+use crate::sys::step::Step;
 
 /// What a pool is asked to be.
 #[derive(Debug, Clone)]

@@ -51,6 +51,7 @@ impl ProcessPool {
             path: found(name.as_ref()),
             args,
             env,
+            stdio: false,
         })
     }
 

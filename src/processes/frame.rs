@@ -12,7 +12,7 @@
 //! | kind | from | job kind | job | aux | payload |
 //! |---|---|---|---|---|---|
 //! | HELLO | worker | | its pid | hash of the table | names it serves, a line each |
-//! | INIT | parent | initializer, or none | | depth of nesting | its argument |
+//! | INIT | parent | initializer, or none | ns to spin | depth of nesting | its argument |
 //! | READY | worker | | | | with FAILED: why |
 //! | JOB | parent | index in the table | id | items of a chunk, or credit | argument |
 //! | DONE | worker | | id | | result; with FAILED: which failure, and its text |

@@ -3,7 +3,8 @@
 //! ```text
 //!   the program, started by a user          started by a pool: TREFOIL_WORKER=1:3
 //!   init(..) ─► table, /proc/self/exe       init(..) ─► table ─► serve the parent ─► exit
-//!     └─► main goes on, builds pools
+//!     └─► main goes on, builds pools                       ▲
+//!                                         =fork:1:3 ─► copies: fork_serve.rs
 //! ```
 //!
 //! The variable is taken away again, so that a child of the worker that is the same program does
@@ -17,10 +18,11 @@
     reason = "the environment and the descriptors that exec left to this process"
 )]
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use crate::processes::child;
+use crate::processes::fork_serve;
 use crate::processes::frame::VERSION;
 use crate::processes::job::{Registry, table};
 use crate::processes::line;
@@ -28,6 +30,8 @@ use crate::sys::process::{close_on_exec, open_program};
 
 /// What tells a worker that it is one: the version of the protocol, and the descriptor.
 pub(crate) const VARIABLE: &str = "TREFOIL_WORKER";
+/// By what the orphans of a worker are known: they inherit it. Only where a pool asks for it.
+pub(crate) const ORPHANS: &str = "TREFOIL_ORPHANS";
 /// The socket.
 pub(crate) const SOCKET: i32 = 3;
 /// The reading end of the lifeline.
@@ -46,9 +50,10 @@ pub(crate) fn program() -> Option<&'static OwnedFd> {
     PROGRAM.get()
 }
 
-/// The value of [`VARIABLE`] for a worker.
-pub(crate) fn mark() -> String {
-    format!("{VERSION}:{SOCKET}")
+/// The value of [`VARIABLE`] for a worker, or for a fork server.
+pub(crate) fn mark(server: bool) -> String {
+    let kind = if server { "fork:" } else { "" };
+    format!("{kind}{VERSION}:{SOCKET}")
 }
 
 /// Registers the jobs of this program. To be called first in `main`, before there are threads.
@@ -85,8 +90,10 @@ pub fn init(jobs: impl FnOnce(Registry) -> Registry) {
         // SAFETY: the first line of main, as the documentation asks: there is no other thread
         // that could read the environment meanwhile.
         unsafe { std::env::remove_var(VARIABLE) };
-        if value.to_str() == Some(&mark()) {
-            serve();
+        match value.to_str() {
+            Some(text) if text == mark(false) => serve(),
+            Some(text) if text == mark(true) => serve_forks(),
+            _ => {}
         }
         eprintln!("trefoil: {VARIABLE} is of another version of this crate; ending");
         std::process::exit(1);
@@ -95,6 +102,20 @@ pub fn init(jobs: impl FnOnce(Registry) -> Registry) {
         Ok(program) => _ = PROGRAM.set(program),
         Err(error) => panic!("processes::init: cannot open /proc/self/exe: {error}"),
     }
+}
+
+/// The life of a fork server; each of its copies is a worker.
+fn serve_forks() -> ! {
+    close_on_exec(SOCKET);
+    close_on_exec(LIFELINE);
+    // SAFETY: as in `serve`: the pool put the server's socket there. It is never closed: in a copy
+    // the number is the worker's socket.
+    let socket = unsafe { BorrowedFd::borrow_raw(SOCKET) };
+    if let Some(mark) = fork_serve::serve(socket) {
+        // SAFETY: a process of one thread.
+        unsafe { std::env::set_var(ORPHANS, mark) };
+    }
+    serve()
 }
 
 /// The life of a worker.

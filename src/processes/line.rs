@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::processes::frame::{FAILED, Header, Kind, MAX_LEN, header_of_part};
 use crate::processes::inbox::{Inbox, Message};
@@ -49,6 +50,8 @@ pub(crate) struct Inlet {
     /// Arrived, in order, and not looked at.
     arrived: VecDeque<Message>,
     buffer: Vec<u8>,
+    /// How long to look before blocking.
+    spin: Duration,
 }
 
 thread_local! {
@@ -69,6 +72,7 @@ pub(crate) fn open(socket: OwnedFd) {
         inbox: Inbox::new(u64::MAX),
         arrived: VecDeque::new(),
         buffer: vec![0; READ],
+        spin: Duration::ZERO,
     }));
 }
 
@@ -156,8 +160,27 @@ impl Inlet {
             if let Some(message) = self.arrived.pop_front() {
                 return message;
             }
-            self.read(true);
+            if !self.spin() {
+                self.read(true);
+            }
         }
+    }
+
+    /// Says how long to look before blocking.
+    pub(crate) fn set_spin(&mut self, limit: Duration) {
+        self.spin = limit;
+    }
+
+    /// Looks for the next message for a while. True when it has come.
+    fn spin(&mut self) -> bool {
+        if self.spin.is_zero() {
+            return false;
+        }
+        let start = Instant::now();
+        while self.arrived.is_empty() && start.elapsed() < self.spin {
+            self.read(false);
+        }
+        !self.arrived.is_empty()
     }
 
     /// Takes in what has arrived, without waiting.

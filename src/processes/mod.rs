@@ -30,16 +30,17 @@
 //! ```
 //!
 //! In reading order: `error`, `spare`, `wire`, `frame`, `inbox` (what travels); `failure`, `job`, `service`,
-//! `line`, `child`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
-//! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`,
+//! `line`, `child`, `fork_serve`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
+//! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`, `fork_server`,
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
 //! `watch`, `driver` (where it meets processes);
-//! `pending`, `pool`, `builder`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
+//! `pending`, `pool`, `builder`, `confine`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
 //! `mailbox`, `landing`, `flights` and `map_take`, `together` (what a program holds).
 
 mod after;
 mod builder;
 mod child;
+mod confine;
 mod core;
 mod core_mail;
 mod core_workers;
@@ -50,6 +51,8 @@ mod external;
 mod failure;
 mod feed;
 mod flights;
+mod fork_serve;
+mod fork_server;
 mod frame;
 mod inbox;
 mod init;
@@ -81,13 +84,16 @@ mod together;
 mod watch;
 mod wire;
 
-pub use crate::sys::process::Step;
+pub use crate::sys::setup::FilterStep;
+pub use crate::sys::step::Step;
 pub use after::WorkerEvent;
-pub use builder::{Builder, MAX_DEPTH, Rlimit};
+pub use builder::{Builder, MAX_DEPTH};
+pub use confine::Rlimit;
 pub use error::{JobError, Violation};
 pub use flights::{Chunk, OnError};
 pub use init::init;
 pub use job::{Registry, Setup};
+pub use launch::StartMethod;
 pub use map::{Map, MapUnordered};
 pub use map_take::{CollectMap, MapError, NextResult, NextUnordered};
 pub use output::{LineFn, Output};

@@ -202,6 +202,19 @@ impl Watch {
         true
     }
 
+    /// Reads without having been told that something is there. True when something was; an end is
+    /// left to [`pump`](Self::pump).
+    pub(crate) fn look(&mut self, core: &Arc<Core>, buffer: &mut [u8]) -> bool {
+        let socket = self.socket.get_ref().as_fd();
+        match passing::receive(socket, buffer, false) {
+            Ok(received) if received.len > 0 && !self.deaf => {
+                self.take(core, buffer, &received);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Bytes have come.
     fn take(&mut self, core: &Arc<Core>, buffer: &[u8], received: &passing::Received) {
         if received.len == 0 {

@@ -67,6 +67,18 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::
     })
 }
 
+/// Looks at bytes that stay to be received; waits until the buffer is full, or the peer has ended.
+///
+/// # Errors
+///
+/// What recv(2) says.
+pub(crate) fn peek(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = libc::MSG_PEEK | libc::MSG_WAITALL;
+    let (place, len): (*mut c_void, _) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: `place` has room for `len` bytes.
+    retry(|| unsafe { libc::recv(fd.as_raw_fd(), place, len, flags) }).map(isize::unsigned_abs)
+}
+
 /// The descriptors of a message that was received.
 fn taken(message: &libc::msghdr) -> Vec<OwnedFd> {
     let mut fds = Vec::new();

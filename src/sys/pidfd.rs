@@ -29,7 +29,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::sys::call::{check, retry};
+use crate::sys::cgroup::Cgroup;
 use crate::sys::fork::Process;
+use crate::sys::orphans;
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,10 @@ pub(crate) struct Child {
     reaped: AtomicBool,
     /// A forked copy of the parent must leave the child alone.
     parent: Process,
+    /// What it and all its descendants are in.
+    cgroup: Option<Cgroup>,
+    /// The variable by which its orphans are known, `NAME=value`.
+    mark: Option<Vec<u8>>,
 }
 
 /// The answer of waitid(2) and the memory it tells of.
@@ -123,7 +129,26 @@ impl Child {
             pidfd: Arc::new(pidfd),
             reaped: AtomicBool::new(false),
             parent: Process::this(),
+            cgroup: None,
+            mark: None,
         }
+    }
+
+    /// With what keeps its descendants from outliving it.
+    pub(crate) fn with(mut self, cgroup: Option<Cgroup>, mark: Option<Vec<u8>>) -> Self {
+        (self.cgroup, self.mark) = (cgroup, mark);
+        self
+    }
+
+    /// A child whose pidfd was lost, if there is one with this number.
+    ///
+    /// # Errors
+    ///
+    /// ECHILD when it is no child of ours, what pidfd_open(2) says.
+    pub(crate) fn lost(pid: i32) -> io::Result<Self> {
+        let pidfd = orphans::open(pid)?;
+        wait(pidfd.as_raw_fd(), libc::WNOHANG | libc::WNOWAIT)?;
+        Ok(Self::new(pid, pidfd))
     }
 
     /// Its number, as long as it is not reaped.
@@ -142,6 +167,9 @@ impl Child {
         const GROUP: c_int = 1 << 2;
         if self.reaped.load(Ordering::Relaxed) {
             return;
+        }
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
         }
         let result = self.signal(GROUP);
         if result.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
@@ -204,6 +232,9 @@ impl Child {
             },
         };
         self.reaped.store(true, Ordering::Relaxed);
+        if let Some(mark) = &self.mark {
+            orphans::sweep(self.pid, mark);
+        }
         Some(exit)
     }
 }
@@ -221,6 +252,7 @@ impl Drop for Child {
 mod tests {
     use super::*;
     use crate::sys::process::{Plan, Program, open_program, raised, start};
+    use crate::sys::setup::Setup;
     use std::ffi::CString;
 
     /// A shell that runs a script, and the writing end of its lifeline.
@@ -233,11 +265,14 @@ mod tests {
             program: Program::Open(program.as_raw_fd()),
             args: &args,
             env: &[],
-            descriptors: &[(read.as_raw_fd(), 4)],
-            limits: &[(libc::RLIMIT_CORE, 0)],
-            oom_score: Some(CString::new("500").unwrap()),
-            no_new_privs: true,
-            nice: Some(1),
+            setup: &Setup {
+                descriptors: vec![(read.as_raw_fd(), 4)],
+                limits: vec![(libc::RLIMIT_CORE, 0)],
+                oom_score: Some(CString::new("500").unwrap()),
+                no_new_privs: true,
+                nice: Some(1),
+                ..Setup::default()
+            },
         };
         (start(&plan).unwrap(), write)
     }

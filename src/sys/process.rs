@@ -3,10 +3,9 @@
 //! ```text
 //!   parent                                child, in the parent's memory, on a stack of its own
 //!   block all signals
-//!   clone ──── suspended ────────────────► 1 handlers to default    5 limits, core files off
-//!     │                                    2 group of its own       6 CLOEXEC above 4
-//!     │                                    3 descriptors 0-4        7 empty signal mask
-//!     │                                    4 lifeline, OOM score    8 exec: memory of its own
+//!   clone ──── suspended ────────────────► 1 handlers to default    4 empty signal mask
+//!     │                                    2 `Setup::apply`         5 filter of system calls
+//!     │                                    3 CLOEXEC above 4        6 exec: memory of its own
 //!     ◄──── exec went well, or exit ─────────┘        │ a step fails: step and errno to `Shared`
 //!   mask as before; the pidfd came with clone         └─► exit_group(127)
 //! ```
@@ -20,8 +19,6 @@
 //! | writing `Shared`, volatile | a panic: it would unwind the parent's stack |
 //! | errno, which is the suspended caller's | exit handlers: `exit_group` runs none |
 //!
-//! The lifeline is a pipe whose writing end only the parent has: when the parent dies, in whatever
-//! way, the kernel sends SIGKILL to the child's whole group (fcntl(2): O_ASYNC, F_SETSIG).
 //! Why not std's `Command`: with any set-up of ours it forks, and that costs 100 ms a GiB.
 //! Read next: `sys/pidfd.rs`.
 
@@ -31,7 +28,6 @@
 )]
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -39,78 +35,14 @@ use std::ptr;
 
 use crate::sys::call::check;
 use crate::sys::pidfd::Child;
-
-pub(crate) use libc::{
-    EAGAIN, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC,
-};
+use crate::sys::setup::{Setup, close_range};
+use crate::sys::step::Step;
 
 /// The child's stack. Unit: bytes. Effect: room for the few calls of [`child`]; a guard page is
 /// added. Not tuned.
 const STACK: usize = 64 << 10;
 /// The guard page below the stack. Unit: bytes; the larger page size of aarch64 fits, too.
 const GUARD: usize = 64 << 10;
-
-/// fcntl(2): which signal O_ASYNC sends. The same on all architectures
-/// (asm-generic/fcntl.h); libc lacks it.
-const F_SETSIG: c_int = 10;
-
-/// Which step of starting a worker failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-#[repr(i32)]
-pub enum Step {
-    /// Descriptors for it: socketpair(2), pipe(2), `/dev/null`.
-    Prepare = 1,
-    /// clone(2) itself, or its stack.
-    Clone,
-    /// setpgid(2).
-    Group,
-    /// dup2(2) to the fixed numbers.
-    Descriptors,
-    /// fcntl(2) of the lifeline.
-    Lifeline,
-    /// setrlimit(2), prctl(2), setpriority(2).
-    Limits,
-    /// close_range(2).
-    CloseRange,
-    /// execveat(2).
-    Exec,
-    /// pthread_create(3): a thread to start it on.
-    Thread,
-}
-
-impl Step {
-    /// The step with this number; the last for a number that is none.
-    fn from_number(number: c_int) -> Self {
-        [
-            Self::Clone,
-            Self::Group,
-            Self::Descriptors,
-            Self::Lifeline,
-            Self::Limits,
-            Self::CloseRange,
-        ]
-        .into_iter()
-        .find(|step| *step as c_int == number)
-        .unwrap_or(Self::Exec)
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prepare => "making descriptors",
-            Self::Clone => "clone",
-            Self::Group => "setpgid",
-            Self::Descriptors => "dup2",
-            Self::Lifeline => "lifeline",
-            Self::Limits => "limits",
-            Self::CloseRange => "close_range",
-            Self::Exec => "exec",
-            Self::Thread => "starting a thread",
-        })
-    }
-}
 
 /// What is executed.
 pub(crate) enum Program<'a> {
@@ -129,16 +61,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) args: &'a [CString],
     /// Its environment, `NAME=value`.
     pub(crate) env: &'a [CString],
-    /// What goes to which number: sources are at least 5, targets below; 4 is the lifeline.
-    pub(crate) descriptors: &'a [(RawFd, RawFd)],
-    /// Resource and limit.
-    pub(crate) limits: &'a [(u32, u64)],
-    /// What to write to `/proc/self/oom_score_adj`.
-    pub(crate) oom_score: Option<CString>,
-    /// No more privileges by exec, ever (prctl(2)).
-    pub(crate) no_new_privs: bool,
-    /// setpriority(2).
-    pub(crate) nice: Option<i32>,
+    /// What the child does to itself.
+    pub(crate) setup: &'a Setup,
 }
 
 /// What crosses to the child: pointers into a [`Plan`], and the answer.
@@ -268,50 +192,21 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
         }
     };
     default_handlers();
-    // SAFETY: setpgid(2) of the child itself.
-    must(Step::Group, unsafe { libc::setpgid(0, 0) });
-    for &(from, to) in plan.descriptors {
-        // SAFETY: dup2(2) in the child's own copy of the table.
-        must(Step::Descriptors, unsafe { libc::dup2(from, to) });
-    }
-    must(Step::Lifeline, arm_lifeline());
-    if let Some(score) = &plan.oom_score {
-        raise_oom_score(score);
-    }
-    for &(resource, value) in plan.limits {
-        // At the hard limit of processor time comes SIGKILL; SIGXCPU, at the soft one, says why.
-        let later = u64::from(resource == RLIMIT_CPU);
-        let limit = libc::rlimit {
-            rlim_cur: value,
-            rlim_max: value.saturating_add(later),
-        };
-        // SAFETY: `limit` outlives the call.
-        must(Step::Limits, unsafe {
-            libc::setrlimit(resource, &raw const limit)
-        });
-    }
-    if plan.no_new_privs {
-        // SAFETY: prctl(2) with integers.
-        must(Step::Limits, unsafe {
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        });
-    }
-    if let Some(nice) = plan.nice {
-        // SAFETY: setpriority(2) of the child itself.
-        must(Step::Limits, unsafe {
-            libc::setpriority(libc::PRIO_PROCESS, 0, nice)
-        });
+    if let Err(step) = plan.setup.apply() {
+        leave(shared, step);
     }
     // CLOEXEC instead of closing: the program's own descriptor is among them until exec.
-    let flag = libc::CLOSE_RANGE_CLOEXEC;
-    // SAFETY: close_range(2) in the child's own copy of the table.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 5, u32::MAX, flag) };
-    must(Step::CloseRange, if closed == -1 { -1 } else { 0 });
+    must(
+        Step::CloseRange,
+        close_range(5, u32::MAX, libc::CLOSE_RANGE_CLOEXEC),
+    );
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset(3) writes the whole set.
     unsafe { libc::sigemptyset(none.as_mut_ptr()) };
     // SAFETY: written just above; the mask survives exec, so it is emptied here.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut()) };
+    // The last step: what a filter forbids may be needed above.
+    must(Step::Seccomp, plan.setup.filter());
     let (dir, path, flags) = match &plan.program {
         Program::Open(fd) => (*fd, c"".as_ptr(), libc::AT_EMPTY_PATH),
         Program::Named(path) => (libc::AT_FDCWD, path.as_ptr(), 0),
@@ -329,49 +224,6 @@ fn default_handlers() {
         // Those that cannot be changed say EINVAL: they are as they must be.
         // SAFETY: `default` outlives the call; the table of handlers is the child's copy.
         unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
-    }
-}
-
-/// SIGKILL for the whole group as soon as nobody holds the writing end of descriptor 4; -1 when
-/// that cannot be had.
-fn arm_lifeline() -> c_int {
-    // SAFETY: getpid(2) has no precondition.
-    let group = -unsafe { libc::getpid() };
-    // Signal, owner, then the flag that arms it.
-    let steps = [
-        (F_SETSIG, libc::SIGKILL),
-        (libc::F_SETOWN, group),
-        (libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK),
-    ];
-    for (command, value) in steps {
-        // SAFETY: fcntl(2) with an integer argument.
-        if unsafe { libc::fcntl(4, command, value) } == -1 {
-            return -1;
-        }
-    }
-    let mut hung_up = libc::pollfd {
-        fd: 4,
-        events: 0,
-        revents: 0,
-    };
-    // A parent that died before the line above sends no signal: its end is seen here.
-    // SAFETY: one entry, which outlives the call.
-    match unsafe { libc::poll(&raw mut hung_up, 1, 0) } {
-        0 => 0,
-        _ => -1,
-    }
-}
-
-/// Makes the OOM killer prefer this process. A refusal (a sandbox) is no reason not to start.
-fn raise_oom_score(score: &CString) {
-    let path = c"/proc/self/oom_score_adj".as_ptr();
-    // SAFETY: a path that ends with 0.
-    let file = unsafe { libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC) };
-    if file != -1 {
-        // SAFETY: reads the text's bytes, which live in the plan.
-        unsafe { libc::write(file, score.as_ptr().cast(), score.as_bytes().len()) };
-        // SAFETY: opened above, in the child's own table.
-        unsafe { libc::close(file) };
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use trefoil::processes::ProcessPool;
+use trefoil::processes::{Builder, ProcessPool, StartMethod};
 
 /// A check and its name: the number of the behaviour, and the promise.
 pub type Check = (&'static str, fn());
@@ -16,8 +17,16 @@ pub type Check = (&'static str, fn());
 /// Far above what any check needs.
 const PATIENCE: Duration = Duration::from_secs(200);
 
+/// True while pools of [`builder`] have a fork server.
+static FORK: AtomicBool = AtomicBool::new(false);
+
 /// Runs the checks that the arguments name (all without arguments); ends the process.
 pub fn run(checks: &[Check]) -> ! {
+    run_both(checks, &[]);
+}
+
+/// The same; those of `forked` (by the beginning of their names) once more with a fork server.
+pub fn run_both(checks: &[Check], forked: &[&str]) -> ! {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.iter().any(|arg| arg == "--list") {
         for (name, _) in checks {
@@ -29,13 +38,20 @@ pub fn run(checks: &[Check]) -> ! {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|arg| name.contains(&***arg));
     let mut failed = Vec::new();
     let mut passed = 0;
-    for (name, check) in checks.iter().filter(|(name, _)| wanted(name)) {
+    let once = checks.iter().map(|check| (check, ""));
+    let again = checks
+        .iter()
+        .filter(|(name, _)| forked.iter().any(|start| name.starts_with(start)))
+        .map(|check| (check, ", forked"));
+    for ((name, check), how) in once.chain(again).filter(|((name, _), _)| wanted(name)) {
+        FORK.store(!how.is_empty(), Ordering::SeqCst);
         let start = Instant::now();
         if one(name, *check) {
             passed += 1;
-            println!("test {name} ... ok ({} ms)", start.elapsed().as_millis());
+            let took = start.elapsed().as_millis();
+            println!("test {name}{how} ... ok ({took} ms)");
         } else {
-            println!("test {name} ... FAILED");
+            println!("test {name}{how} ... FAILED");
             failed.push(*name);
         }
     }
@@ -150,9 +166,19 @@ pub fn runtime() -> trefoil::runtime::Runtime {
         .unwrap()
 }
 
+/// `ProcessPool::builder()`, with the start method of this run.
+pub fn builder() -> Builder {
+    let method = if FORK.load(Ordering::SeqCst) {
+        StartMethod::ForkServer
+    } else {
+        StartMethod::Exec
+    };
+    ProcessPool::builder().start_method(method)
+}
+
 /// A pool of this program.
 pub fn pool(workers: usize) -> ProcessPool {
-    ProcessPool::builder().workers(workers).build().unwrap()
+    builder().workers(workers).build().unwrap()
 }
 
 /// kill(2) for one process.
