@@ -37,6 +37,7 @@ const EXAMPLES: &[(&str, Visit)] = &[
     ("17-crawler", |_| {}),
     ("19-fork-join", |_| {}),
     ("20-async-meets-pool", visit_async_meets_pool),
+    ("21-process-pool", |_| {}),
 ];
 
 #[test]
@@ -127,6 +128,11 @@ fn fork_join_prints_what_its_head_says() {
 #[test]
 fn async_meets_pool_prints_what_its_head_says() {
     check("20-async-meets-pool");
+}
+
+#[test]
+fn process_pool_prints_what_its_head_says() {
+    check("21-process-pool");
 }
 
 /// Types one line, as somebody with `nc` would, once the loop waits for it.
