@@ -27,11 +27,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::io::interest::{Interest, Ready};
-use crate::io::wait::{Wait, bits_of};
+use crate::io::wait::Wait;
 use crate::parts::budget;
 use crate::parts::slab::Key;
 use crate::parts::wait_site::{self, Kind};
-use crate::reactor::bits::{Bits, Direction};
+use crate::reactor::bits::Bits;
 use crate::reactor::readiness::{Readiness, Seen};
 use crate::reactor::waiters::Place;
 use crate::runtime::context;
@@ -39,12 +39,12 @@ use crate::runtime::handle::Handle;
 
 /// An fd's place in a runtime's reactor; given back on drop.
 pub(crate) struct Registration {
-    readiness: Arc<Readiness>,
+    pub(super) readiness: Arc<Readiness>,
     key: Key,
     /// The number that was registered: also what a wait site shows.
     fd: RawFd,
     /// Keeps the reactor alive; nothing more, a handle does not keep a runtime running.
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 /// An OS object and its registration.
@@ -164,7 +164,7 @@ impl Registration {
     }
 
     /// Runs a system call of ours, and notes what it says about the readiness.
-    fn attempt<R>(
+    pub(super) fn attempt<R>(
         &self,
         seen: Seen,
         wanted: Bits,
@@ -186,64 +186,6 @@ impl Registration {
                 self.readiness.deny(seen, wanted);
             }
             _ => {}
-        }
-        result
-    }
-
-    /// What is seen now, if one of `wanted` is; never waits.
-    ///
-    /// When none is, an event may lie in the kernel: a loop of tries with a yield in between must
-    /// see it, and looks come by the pace (`runtime/pace.rs`). So a failing try takes a look itself,
-    /// on a thread of this runtime: there tasks may be woken at any call.
-    fn seen_now(&self, wanted: Bits) -> io::Result<Seen> {
-        let wanted = wanted.without(Bits::SHUTDOWN);
-        let mut seen = self.readiness.now();
-        if !seen.bits().meets(wanted)
-            && context::is_in(&self.handle)
-            && let Some(mut turn) = self.handle.driver().try_turn()
-        {
-            self.handle.driver().look(&mut turn);
-            seen = self.readiness.now();
-        }
-        if !seen.bits().meets(wanted) {
-            // Not before: what has come before the end may still be taken.
-            seen.check_shutdown()?;
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(seen)
-    }
-
-    /// Tries a system call of ours once, if it is worth a try; never waits.
-    pub(crate) fn try_now<R>(
-        &self,
-        direction: Direction,
-        attempt: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        let seen = self.seen_now(direction.wanted())?;
-        self.attempt(seen, direction.wanted(), attempt, |_| false)
-    }
-
-    /// Tries the user's own system call once, if `interest` is ready.
-    ///
-    /// When it gives WouldBlock the readiness is cleared, but not the end of the stream: this
-    /// closure may say so without having asked the kernel.
-    ///
-    /// # Errors
-    ///
-    /// WouldBlock when it is not ready, or what `attempt` gives.
-    pub(crate) fn try_io<R>(
-        &self,
-        interest: Interest,
-        attempt: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        let wanted = bits_of(interest).with(Bits::ERROR);
-        let seen = self.seen_now(wanted)?;
-        let result = attempt();
-        if result
-            .as_ref()
-            .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        {
-            self.readiness.clear(seen, wanted);
         }
         result
     }
@@ -340,7 +282,10 @@ impl<S: AsRawFd> Evented<S> {
         what: &str,
     ) -> Result<Self, (S, io::Error)> {
         match Registration::new(io.as_raw_fd(), interest, what) {
-            Ok(registration) => Ok(Self { registration, io }),
+            Ok(registration) => {
+                registration.handle.look_soon();
+                Ok(Self { registration, io })
+            }
             Err(error) => Err((io, error)),
         }
     }

@@ -82,6 +82,7 @@ pub(crate) mod interest;
 pub(crate) mod wait;
 
 pub(crate) mod evented;
+pub(crate) mod evented_try;
 
 pub(crate) mod waiting;
 

@@ -56,15 +56,24 @@ impl Drop for Spent {
 /// Spends one unit; with none left, wakes the task and is `Pending`.
 #[inline]
 pub(crate) fn spend(cx: &mut Context<'_>) -> Poll<Spent> {
-    LEFT.with(|left| match left.get() {
-        UNLIMITED => Poll::Ready(Spent { before: UNLIMITED }),
-        0 => {
+    match try_spend() {
+        Some(spent) => Poll::Ready(spent),
+        None => {
             exhausted(cx);
             Poll::Pending
         }
+    }
+}
+
+/// Spends one unit, if there is one. With none the caller sees to it that the task goes on.
+#[inline]
+pub(crate) fn try_spend() -> Option<Spent> {
+    LEFT.with(|left| match left.get() {
+        UNLIMITED => Some(Spent { before: UNLIMITED }),
+        0 => None,
         before => {
             left.set(before - 1);
-            Poll::Ready(Spent { before })
+            Some(Spent { before })
         }
     })
 }

@@ -90,6 +90,10 @@ pub(crate) trait Scheduler: Send + Sync {
     /// needed.
     fn push(&self, shared: &Shared, task: Runnable);
 
+    /// Something was registered whose state nobody knows yet: if this thread polls tasks, it looks
+    /// at the driver after the next poll.
+    fn look_soon(&self, shared: &Shared);
+
     /// Tasks that wait in the queue which everybody may push into.
     fn injected(&self) -> usize;
 
@@ -257,6 +261,11 @@ impl Schedule for Home {
 }
 
 impl Handle {
+    /// Looks at the driver after the next poll of this thread; see [`Scheduler::look_soon`].
+    pub(crate) fn look_soon(&self) {
+        self.0.scheduler.look_soon(&self.0);
+    }
+
     /// The tasks of a local runtime.
     pub(crate) fn local_tasks(&self) -> Option<&Arc<LocalTasks>> {
         self.0.local.get()

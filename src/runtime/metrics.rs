@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::runtime::context;
 use crate::runtime::counters::WorkerCounters;
-use crate::runtime::handle::Handle;
+use crate::runtime::handle::{Handle, RuntimeFlavor};
+use crate::runtime::queues;
 use crate::runtime::runtime::Runtime;
 use crate::runtime::worker;
 
@@ -45,8 +46,10 @@ impl Runtime {
     }
 }
 
-/// The number of the worker that this thread is, counted from 0; `None` elsewhere, and on a
-/// current-thread runtime.
+/// The number of the worker that this thread is, counted from 0; `None` elsewhere.
+///
+/// Who is in [`Runtime::block_on`](crate::runtime::Runtime::block_on) of a current-thread runtime
+/// is its worker 0, unless another thread is that already.
 ///
 /// ```
 /// let rt = trefoil::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
@@ -56,7 +59,10 @@ impl Runtime {
 /// ```
 #[must_use]
 pub fn worker_index() -> Option<usize> {
-    context::try_with(|handle| worker::current_index(&handle.0))?
+    context::try_with(|handle| match handle.runtime_flavor() {
+        RuntimeFlavor::MultiThread => worker::current_index(&handle.0),
+        RuntimeFlavor::CurrentThread => queues::runs_here(&handle.0).then_some(0),
+    })?
 }
 
 impl RuntimeMetrics {

@@ -23,6 +23,10 @@ use crate::runtime::workers::{self, MultiThread};
 use crate::task::header::Runnable;
 
 impl Scheduler for MultiThread {
+    fn look_soon(&self, shared: &Shared) {
+        worker::look_soon(shared);
+    }
+
     fn push(&self, shared: &Shared, task: Runnable) {
         let Err(task) = worker::push_here(self, shared, task) else {
             return;

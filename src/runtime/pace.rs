@@ -96,6 +96,12 @@ impl Pace {
         self.last = Some(now);
     }
 
+    /// The next poll is the last of this batch.
+    pub(crate) fn look_soon(&mut self) {
+        let done = self.batch - self.left;
+        (self.batch, self.left) = (done + 1, 1);
+    }
+
     /// A `block_on` begins at the time `now`: after a wait outside of it, as after any other; but
     /// many short ones in a row must look now and then, too.
     pub(crate) fn begins(&mut self, now: Instant) {

@@ -30,6 +30,7 @@ use crate::runtime::context::{self, TryCurrentError};
 use crate::runtime::current_thread;
 use crate::runtime::handle::{Handle, RuntimeFlavor};
 use crate::runtime::multi_thread;
+use crate::runtime::queues;
 use crate::task::join::JoinHandle;
 
 /// A runtime: a scheduler for tasks, a driver for sockets and timers, a pool for what blocks.
@@ -116,7 +117,8 @@ impl Runtime {
             let mut future = pin!(future);
             match self.handle.runtime_flavor() {
                 RuntimeFlavor::CurrentThread => {
-                    match poll_once(&block_on::this_thread(), future.as_mut()) {
+                    let first = || poll_once(&block_on::this_thread(), future.as_mut());
+                    match queues::first_poll(&self.handle.0, first) {
                         Poll::Ready(output) => output,
                         Poll::Pending => current_thread::block_on(&self.handle, future),
                     }

@@ -80,6 +80,19 @@ pub(crate) fn current_index(shared: &Shared) -> Option<usize> {
         .flatten()
 }
 
+/// This worker, if this thread is one of the runtime of `shared`, looks after its next poll.
+pub(crate) fn look_soon(shared: &Shared) {
+    _ = RUNNING.try_with(|slot| {
+        slot.with(|running| {
+            if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared))
+                && let Some(core) = &mut *running.core.borrow_mut()
+            {
+                core.pace.look_soon();
+            }
+        });
+    });
+}
+
 /// Pushes a task that was spawned or woken into this worker's own queues; gives it back when this
 /// thread is no worker of the runtime, or has given its core away.
 #[inline]

@@ -227,7 +227,10 @@ impl Semaphore {
         place: &mut Place,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AcquireError>> {
-        let spent = ready!(budget::spend(cx));
+        let Some(spent) = budget::try_spend() else {
+            self.poll_without_budget(place, cx.waker());
+            return Poll::Pending;
+        };
         let taken = if place.key != Key::NONE {
             ready!(self.poll_in_line(place, cx.waker()))
         } else {
@@ -239,6 +242,22 @@ impl Semaphore {
         };
         spent.made_progress();
         Poll::Ready(taken)
+    }
+
+    /// The task has no budget left in this turn: a new request gets its place in line all the same,
+    /// or others who come later would be served first. Who is in line is woken from there.
+    #[cold]
+    fn poll_without_budget(&self, place: &mut Place, waker: &Waker) {
+        let permits = self.word.load(Relaxed) >> SHIFT;
+        if place.key == Key::NONE && permits < place.permits {
+            match self.get_in_line(place, waker) {
+                Poll::Pending => return,
+                // They have just come. Without budget it must not take them.
+                Poll::Ready(Ok(())) => self.release(place.permits),
+                Poll::Ready(Err(_)) => {}
+            }
+        }
+        waker.wake_by_ref();
     }
 
     /// The first poll of a request that did not find its permits.

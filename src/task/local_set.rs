@@ -28,7 +28,7 @@ use crate::parts::scoped::{self, Entered};
 use crate::runtime::context;
 use crate::runtime::runtime::Runtime;
 use crate::task::join::{AbortHandle, JoinHandle};
-use crate::task::local_tasks::{HERE, Left, LocalTasks};
+use crate::task::local_tasks::{HERE, Left, LocalTasks, bound};
 use crate::task::set::JoinSet;
 
 /// Tasks that run on the thread which made the set: their futures need not be `Send`.
@@ -152,7 +152,7 @@ impl Future for LocalSet {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let tasks = &self.tasks;
-        match HERE.with(|slot| slot.set(tasks, || tasks.poll_run(cx))) {
+        match bound(tasks, || tasks.poll_run(cx)) {
             Left::Nothing => Poll::Ready(()),
             Left::More | Left::Waiting => Poll::Pending,
         }
@@ -162,14 +162,8 @@ impl Future for LocalSet {
 impl Drop for LocalSet {
     fn drop(&mut self) {
         let tasks = &self.tasks;
-        // What the futures' drops spawn is refused, as in a runtime that ends. A thread that is
-        // ending may have lost its slot.
-        if HERE
-            .try_with(|slot| slot.set(tasks, || tasks.close()))
-            .is_err()
-        {
-            tasks.close();
-        }
+        // What the futures' drops spawn is refused, as in a runtime that ends.
+        bound(tasks, || tasks.close());
     }
 }
 
@@ -198,15 +192,13 @@ impl<F: Future> Future for RunUntil<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let (tasks, future) = (*this.tasks, this.future);
-        HERE.with(|slot| {
-            slot.set(tasks, || {
-                // With a budget of its own, like each of the tasks: it may not eat theirs.
-                if let Poll::Ready(output) = budget::refilled(|| future.poll(cx)) {
-                    return Poll::Ready(output);
-                }
-                _ = tasks.poll_run(cx);
-                Poll::Pending
-            })
+        bound(tasks, || {
+            // With a budget of its own, like each of the tasks: it may not eat theirs.
+            if let Poll::Ready(output) = budget::refilled(|| future.poll(cx)) {
+                return Poll::Ready(output);
+            }
+            _ = tasks.poll_run(cx);
+            Poll::Pending
         })
     }
 }

@@ -28,6 +28,7 @@
     reason = "gives a join handle the type of its task's output; takes tasks off their chain"
 )]
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::Location;
@@ -56,6 +57,25 @@ const AT_ONCE: usize = 61;
 thread_local! {
     /// The tasks that `spawn_local` adds to on this thread.
     pub(crate) static HERE: Scoped<Arc<LocalTasks>> = const { Scoped::new() };
+    /// This thread polls or drops futures of a set now, which no other thread could go on with.
+    static BOUND: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True while this thread polls or drops futures that are bound to it.
+pub(crate) fn is_bound() -> bool {
+    BOUND.with(Cell::get)
+}
+
+/// Runs `f`, which polls or drops futures of `tasks`: `spawn_local` adds to them.
+pub(crate) fn bound<R>(tasks: &Arc<LocalTasks>, f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BOUND.with(|bound| bound.set(self.0));
+        }
+    }
+    let _restore = Restore(BOUND.with(|bound| bound.replace(true)));
+    HERE.with(|slot| slot.set(tasks, f))
 }
 
 /// Tasks that belong to one thread.
@@ -245,7 +265,7 @@ impl LocalTasks {
     /// Up to [`AT_ONCE`] polls.
     fn run_some(&self) {
         // The poller may be a task itself: what its own poll has left so far is not ours.
-        let (yielded, site) = (YIELDED.with(std::cell::Cell::take), wait_site::take());
+        let (yielded, site) = (YIELDED.with(Cell::take), wait_site::take());
         for _ in 0..AT_ONCE {
             let Some(task) = self.lock().queue.pop_front() else {
                 break;

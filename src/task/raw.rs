@@ -171,15 +171,19 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) -> Ran {
     let stage = unsafe { &mut *cell.stage.get() };
     let before = CURRENT.with(|current| current.replace(Some(task)));
     let result = unwind::catch(|| {
-        let Stage::Future(future) = stage else {
+        // What panics is dropped amid the panic: its `Drop` may ask whether there is one.
+        let guard = DropAmidPanic { task, stage };
+        let Stage::Future(future) = &mut *guard.stage else {
             unreachable!("a task that is not complete has its future");
         };
         // SAFETY: the future lies in the task's allocation and is dropped in place.
         let poll = unsafe { Pin::new_unchecked(future) }.poll(&mut cx);
         // In here, so that one landing pad serves both. The assignment drops the future in place
         // (the task is still the current one: its `Drop` may ask for its id); when that panics
-        // the output has still been stored, and is dropped apart below.
-        poll.map(|output| *stage = Stage::Output(Ok(output)))
+        // the output has still been stored, and is dropped by the guard.
+        let poll = poll.map(|output| *guard.stage = Stage::Output(Ok(output)));
+        std::mem::forget(guard);
+        poll
     });
     CURRENT.with(|current| current.set(before));
     let site = wait_site::take();
@@ -202,13 +206,25 @@ unsafe fn run<F: Future, S: Schedule>(task: NonNull<Header>) -> Ran {
         }
         Ok(Poll::Ready(())) => {}
         Err(payload) => {
-            // The future whose poll panicked, or the output of one whose `Drop` did.
-            _ = drop_stage(task, stage);
+            // The guard has dropped the future whose poll panicked, or the output of one whose
+            // `Drop` did.
             *stage = Stage::Output(Err(JoinError::panicked(header.id, payload)));
         }
     }
     finish(cell);
     Ran::Done
+}
+
+/// Drops what the stage holds when a poll panics; a second panic ends in [`drop_stage`].
+struct DropAmidPanic<'a, F: Future> {
+    task: NonNull<Header>,
+    stage: &'a mut Stage<F>,
+}
+
+impl<F: Future> Drop for DropAmidPanic<'_, F> {
+    fn drop(&mut self) {
+        _ = drop_stage(self.task, self.stage);
+    }
 }
 
 /// Drops what the stage of `task` holds, in place; a panic in its `Drop` is given back. The caller

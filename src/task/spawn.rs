@@ -14,6 +14,7 @@ use crate::runtime::in_place;
 use crate::task::header;
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
+use crate::task::local_tasks::is_bound;
 
 /// Starts `future` as a task of the runtime that this thread is in.
 ///
@@ -155,7 +156,8 @@ impl Drop for Busy {
 ///
 /// # Panics
 ///
-/// On a current-thread runtime: it has no other thread to hand over to.
+/// On a current-thread runtime: it has no other thread to hand over to. And in a
+/// [`LocalSet`](crate::task::LocalSet), whose tasks cannot go on elsewhere.
 ///
 /// ```
 /// # let rt = trefoil::runtime::Runtime::new().unwrap();
@@ -171,6 +173,12 @@ pub fn block_in_place<F, R>(f: F) -> R
 where
     F: FnOnce() -> R,
 {
+    if is_bound() {
+        panic!(
+            "block_in_place: the tasks of a LocalSet cannot be handed over to another thread; \
+             use spawn_blocking"
+        );
+    }
     match context::try_with(Handle::clone) {
         Some(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
             in_place::block_in_place(&handle, f)
