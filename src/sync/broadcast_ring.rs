@@ -191,13 +191,11 @@ impl<T> Channel<T> {
     where
         T: Clone,
     {
-        // Declared before the lock, so that the value is dropped after unlocking.
-        let mut last = None;
         let mut slot = self.slot(*next);
         if slot.position == *next {
             // Before the clone: if it panics, this receiver has had the value.
             *next += 1;
-            return Ok(slot.give(&mut last));
+            return Ok(slot.give());
         }
         Err(if slot.position < *next {
             Missing::NotYet
@@ -351,16 +349,13 @@ impl<T> Channel<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    /// A clone of the value for one of those who have yet to come; the value itself comes into
-    /// `last` with the last of them.
+    /// The value for one of those who have yet to come: a clone, and for the last one itself.
     #[inline]
-    fn give(&mut self, last: &mut Option<T>) -> T {
+    fn give(&mut self) -> T {
         self.to_come -= 1;
-        let value = if self.to_come == 0 {
-            *last = self.value.take();
-            last.clone()
-        } else {
-            self.value.clone()
+        let value = match self.to_come {
+            0 => self.value.take(),
+            _ => self.value.clone(),
         };
         match value {
             Some(value) => value,
