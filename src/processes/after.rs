@@ -15,7 +15,7 @@ use crate::processes::events::{Ending, Trouble};
 use crate::processes::failure::Failure;
 use crate::processes::frame::{FAILED, Kind};
 use crate::processes::inbox::Message;
-use crate::processes::parcel::{Answer, Parcel, Reply, Sink};
+use crate::processes::parcel::{Answer, Parcel, Payload, Reply, Sink};
 use crate::sys::pidfd::Exit;
 
 /// What a pool tells of its workers.
@@ -99,8 +99,8 @@ impl After {
     }
 
     /// A job has ended.
-    pub(crate) fn end(&mut self, parcel: Parcel, ending: Ending, evidence: &mut Evidence) {
-        let answer = answer(&parcel, ending, evidence);
+    pub(crate) fn end(&mut self, mut parcel: Parcel, ending: Ending, evidence: &mut Evidence) {
+        let answer = answer(&mut parcel, ending, evidence);
         self.owed.push(Owed::Deliver(parcel, answer));
     }
 
@@ -145,7 +145,7 @@ impl After {
 }
 
 /// The answer for a job that ended like this.
-fn answer(parcel: &Parcel, ending: Ending, evidence: &mut Evidence) -> Answer {
+fn answer(parcel: &mut Parcel, ending: Ending, evidence: &mut Evidence) -> Answer {
     let evidence = std::mem::replace(evidence, Evidence::None);
     Err(match (ending, evidence) {
         (Ending::Answered, Evidence::Message(message)) => return settle(parcel, message),
@@ -178,9 +178,12 @@ fn answer(parcel: &Parcel, ending: Ending, evidence: &mut Evidence) -> Answer {
 }
 
 /// What a DONE says.
-fn settle(parcel: &Parcel, message: Message) -> Answer {
+fn settle(parcel: &mut Parcel, message: Message) -> Answer {
     if message.header.flags & FAILED == 0 {
-        return Ok(message.payload);
+        return Ok(Payload {
+            bytes: message.payload,
+            slabs: std::mem::take(&mut parcel.slabs),
+        });
     }
     let failure = Failure::from_wire(message.header.aux, &message.payload);
     let failure = failure.unwrap_or_else(|| Failure::Decode("an unknown failure".to_owned()));

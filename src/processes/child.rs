@@ -22,10 +22,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::processes::failure::{self, Failure};
-use crate::processes::frame::{FAILED, Header, Kind};
+use crate::processes::frame::{FAILED, Header, KEPT, Kind};
 use crate::processes::inbox::Message;
 use crate::processes::job::{Entry, Table};
 use crate::processes::line::{Outlet, with_inlet};
+use crate::processes::luggage;
 use crate::processes::spare;
 
 /// "No initializer", in the job kind of INIT.
@@ -130,13 +131,17 @@ fn find(table: &Table, kind: u32) -> Result<&Entry, Failure> {
 /// Runs a job, unless it was revoked.
 fn run(table: &Table, outlet: &Outlet, message: &Message) {
     let id = message.header.job;
-    let revoked = with_inlet(|inlet| {
+    let seen = with_inlet(|inlet| {
         inlet.look();
-        inlet.take(|other| other.header.kind == Kind::Revoke && other.header.job == id)
+        let revoked =
+            inlet.take(|other| other.header.kind == Kind::Revoke && other.header.job == id);
+        (revoked.is_some(), inlet.slabs_of(id))
     });
-    if revoked.flatten().is_some() {
+    let (revoked, slabs) = seen.unwrap_or_default();
+    if revoked {
         return answer_revoke(outlet, id, true);
     }
+    luggage::begin(slabs);
     outlet.set_job(Some(id));
     let result = find(table, message.header.job_kind).and_then(|entry| {
         if message.header.flags & CHUNK != 0 {
@@ -153,6 +158,7 @@ fn run(table: &Table, outlet: &Outlet, message: &Message) {
     // No event of this job comes after its DONE.
     outlet.set_job(None);
     let mut done = Header {
+        flags: if luggage::end() { KEPT } else { 0 },
         job: id,
         ..Header::of(Kind::Done)
     };
@@ -163,7 +169,7 @@ fn run(table: &Table, outlet: &Outlet, message: &Message) {
         }
         Err(failure) => {
             let (number, text) = failure.to_wire();
-            (done.flags, done.aux) = (FAILED, number);
+            (done.flags, done.aux) = (done.flags | FAILED, number);
             outlet.put(done, text.as_bytes());
         }
     }

@@ -30,6 +30,7 @@ use crate::processes::fork_server::Servers;
 use crate::processes::launch::{Made, Recipe};
 use crate::processes::outbox::Outbox;
 use crate::processes::parcel::Parcel;
+use crate::processes::slab::{Claim, Shelf};
 use crate::processes::state::State;
 use crate::runtime::handle::Handle;
 use crate::sys::fork::Process;
@@ -43,6 +44,8 @@ pub(crate) struct Core {
     /// Rung when a launch is over.
     launched: Condvar,
     pub(crate) setup: Setup,
+    /// Shared buffers that are not in use.
+    pub(crate) shelf: Arc<Shelf>,
     /// Of the runtime that drives the pool.
     handle: Handle,
     /// A forked copy of the program must leave the workers alone.
@@ -109,6 +112,8 @@ pub(crate) struct Member {
     pub(crate) told_more: bool,
     /// Names that an external worker serves; a job's kind is the index.
     pub(crate) names: Vec<String>,
+    /// Its claims on shared buffers, by job: it may write them until the job is done.
+    pub(crate) lent: Vec<(u64, Vec<Claim>)>,
 }
 
 impl Core {
@@ -130,6 +135,7 @@ impl Core {
             }),
             launched: Condvar::new(),
             setup,
+            shelf: Arc::default(),
             handle,
             home: Process::this(),
         })
@@ -235,6 +241,9 @@ impl Core {
             member.child.reap();
         }
         self.setup.servers.close();
+        // Only now: nobody is left who could write them.
+        drop(crew);
+        self.shelf.close();
         let mut inner = self.lock();
         while inner.launching > 0 {
             inner = self
@@ -340,6 +349,7 @@ impl Visit<'_> {
             unread: false,
             told_more: false,
             names: Vec::new(),
+            lent: Vec::new(),
         };
         self.inner.crew.insert(key, member);
         let pid = made.child.pid();

@@ -78,6 +78,12 @@ impl Visit<'_> {
             ..Header::of(Kind::Job)
         };
         let payload = parcel.payload.clone();
+        let slabs = parcel.slabs.iter();
+        let buffers: Vec<_> = slabs.map(|slab| (slab.number(), slab.file())).collect();
+        let claims: Vec<_> = (parcel.slabs.iter())
+            .filter(|slab| !slab.pages().is_read_only())
+            .map(|slab| Arc::clone(slab.claim()))
+            .collect();
         if self.core.setup.hash.is_none() {
             // The names of an external worker are known only now.
             let name = Arc::clone(&parcel.name);
@@ -86,6 +92,20 @@ impl Visit<'_> {
             header.job_kind = index
                 .and_then(|i| u32::try_from(i).ok())
                 .unwrap_or(u32::MAX);
+        }
+        if let Some(member) = self.inner.crew.get_mut(&key) {
+            for (number, file) in buffers {
+                let slab = Header {
+                    nfds: 1,
+                    job: job.to_u64(),
+                    aux: number,
+                    ..Header::of(Kind::Slab)
+                };
+                member.outbox.put_file(slab, file);
+            }
+            if !claims.is_empty() {
+                member.lent.push((job.to_u64(), claims));
+            }
         }
         self.write(key, header, &payload);
     }

@@ -12,7 +12,7 @@ use crate::processes::after::{Evidence, WorkerEvent};
 use crate::processes::core::Visit;
 use crate::processes::error::Violation;
 use crate::processes::events::Event;
-use crate::processes::frame::{FAILED, Kind};
+use crate::processes::frame::{FAILED, KEPT, Kind};
 use crate::processes::inbox::Message;
 use crate::sys::pidfd::Exit;
 use crate::sys::signal::SIGKILL;
@@ -46,6 +46,9 @@ impl Visit<'_> {
                 self.feed(Event::Ready(key, result), Evidence::None);
             }
             Kind::Done => {
+                if header.flags & KEPT == 0 {
+                    self.give_up_claims(key, job);
+                }
                 let rss = if self.core.setup.weigh {
                     self.weigh(key)
                 } else {
@@ -63,6 +66,9 @@ impl Visit<'_> {
             }
             Kind::Revoked => {
                 let revoked = header.aux != 0;
+                if revoked {
+                    self.give_up_claims(key, job);
+                }
                 self.feed(Event::Revoked(key, job, revoked), Evidence::None);
             }
             Kind::Pong => _ = self.feed(Event::Pong(key), Evidence::None),
@@ -70,6 +76,13 @@ impl Visit<'_> {
             kind => return Err(Violation::Kind(kind as u8)),
         }
         Ok(())
+    }
+
+    /// A worker has nothing of this job any more: its shared buffers can be used again.
+    fn give_up_claims(&mut self, key: Key, job: Key) {
+        if let Some(member) = self.inner.crew.get_mut(&key) {
+            member.lent.retain(|(other, _)| *other != job.to_u64());
+        }
     }
 
     /// How much memory a worker has now: statm of proc(5). Unit: bytes.

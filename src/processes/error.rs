@@ -39,6 +39,8 @@ pub enum Violation {
     Descriptors,
     /// The payload of a frame is not what its kind says.
     Payload,
+    /// A handle names a shared buffer that did not come along, or reaches out of it.
+    Handle,
 }
 
 impl fmt::Display for Violation {
@@ -56,6 +58,7 @@ impl fmt::Display for Violation {
             Self::Interrupted => f.write_str("a message was interrupted by another one"),
             Self::Descriptors => f.write_str("descriptors that were not announced"),
             Self::Payload => f.write_str("a payload that is not what the frame's kind says"),
+            Self::Handle => f.write_str("a handle that reaches out of its shared buffer"),
         }
     }
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::processes::builder::Builder;
 use crate::processes::launch::Program;
+use crate::processes::parcel::Payload;
 use crate::processes::pending::Pending;
 use crate::processes::pool::{Job, ProcessPool};
 
@@ -75,7 +76,10 @@ impl ProcessPool {
         Job::new(
             self,
             kind,
-            bytes,
+            Payload {
+                bytes,
+                slabs: Vec::new(),
+            },
             Arc::from(name),
             decode,
             Location::caller(),

@@ -8,10 +8,11 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::io;
 use std::panic;
 
 use crate::parts::unwind;
-use crate::processes::error::JobError;
+use crate::processes::error::{JobError, Violation};
 
 /// Why a call gave no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub(crate) enum Failure {
     Encode(String),
     /// The worker has no such job.
     Unknown(String),
+    /// A handle that reaches out of its shared buffer.
+    Handle,
+    /// A shared buffer could not be had: the number of the error.
+    Resource(i32),
 }
 
 impl Failure {
@@ -39,6 +44,8 @@ impl Failure {
             Self::Decode(text) => (2, text.clone()),
             Self::Encode(text) => (3, text.clone()),
             Self::Unknown(text) => (4, text.clone()),
+            Self::Handle => (5, String::new()),
+            Self::Resource(errno) => (6, errno.to_string()),
         }
     }
 
@@ -56,6 +63,8 @@ impl Failure {
             2 => Self::Decode(text),
             3 => Self::Encode(text),
             4 => Self::Unknown(text),
+            5 => Self::Handle,
+            6 => Self::Resource(text.parse().ok()?),
             _ => return None,
         })
     }
@@ -73,6 +82,10 @@ impl Failure {
             Self::Unknown(_) => JobError::NotRegistered {
                 type_name: job.to_owned(),
             },
+            Self::Handle => JobError::Protocol(Violation::Handle),
+            Self::Resource(errno) => JobError::Resource {
+                error: io::Error::from_raw_os_error(errno),
+            },
         }
     }
 
@@ -81,6 +94,7 @@ impl Failure {
         match self {
             Self::Panicked { message, .. } => message,
             Self::Decode(text) | Self::Encode(text) | Self::Unknown(text) => text,
+            Self::Handle | Self::Resource(_) => "a shared buffer".to_owned(),
         }
     }
 }

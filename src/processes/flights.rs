@@ -32,7 +32,9 @@ use crate::processes::frame::FAILED;
 use crate::processes::inbox::Message;
 use crate::processes::job::table;
 use crate::processes::landing::{ChunkSink, Landed, Landing};
+use crate::processes::luggage;
 use crate::processes::parcel::{Answer, Parcel, Reply};
+use crate::processes::slab::Slab;
 use crate::processes::wire;
 
 /// How long a chunk is to take, by [`Chunk::Auto`].
@@ -183,17 +185,21 @@ where
 
     /// Pulls and sends one chunk. False when that is all for now.
     fn fill_one(&mut self, items: usize, cx: &mut Context<'_>) -> bool {
-        let (mut payload, first, mut count) = (Vec::new(), self.pulled, 0);
+        let (mut payload, mut slabs) = (Vec::new(), Vec::new());
+        let (first, mut count) = (self.pulled, 0);
         while count < items {
             let Some(argument) = self.arguments.next() else {
                 self.exhausted = true;
                 break;
             };
             self.pulled += 1;
-            if let Err(error) = wire::encode(&argument, &mut payload) {
-                self.ready
-                    .push_back((self.pulled - 1, Err(JobError::Encode(error))));
-                break;
+            match packed(argument, &mut payload) {
+                Ok(named) => slabs.extend(named),
+                Err(error) => {
+                    self.ready
+                        .push_back((self.pulled - 1, Err(JobError::Encode(error))));
+                    break;
+                }
             }
             count += 1;
         }
@@ -216,6 +222,7 @@ where
             flags: CHUNK | strict,
             aux: count as u64,
             payload: payload.into(),
+            slabs,
             name: Arc::clone(&self.name),
             reply: Reply::Many(Arc::new(ChunkSink::new(Arc::clone(&self.landing), number))),
             events: None,
@@ -333,6 +340,18 @@ where
         let fits = usize::try_from(fits).unwrap_or(LARGEST);
         self.size = fits.clamp(self.size / 2, self.size * 4).clamp(1, LARGEST);
     }
+}
+
+/// Appends the bytes of an argument; the shared buffers that it names can be read only, since
+/// results come before the chunk ends.
+fn packed<A: Serialize>(argument: A, payload: &mut Vec<u8>) -> Result<Vec<Arc<Slab>>, String> {
+    let before = payload.len();
+    let slabs = luggage::pack(argument, payload)?;
+    if slabs.iter().all(|slab| slab.pages().is_read_only()) {
+        return Ok(slabs);
+    }
+    payload.truncate(before);
+    Err("a SharedVec does not travel with map; submit it".to_owned())
 }
 
 impl<I: Iterator, R> Flights<I, R> {

@@ -20,6 +20,7 @@
 //! | ITEM | worker | | id | items in it | values; with FAILED: one failure |
 //! | CREDIT | parent | | id | items more | |
 //! | REVOKE, REVOKED | both | | id | 1: will not start | |
+//! | SLAB | parent | | id of a JOB to come | number of the slab | none; its descriptor comes along |
 //! | PING, PONG, SHUTDOWN, BYE | both | | | | |
 //!
 //! Why not postcard for the header, too: a worker in another language reads it with `struct.unpack`.
@@ -43,6 +44,10 @@ pub(crate) const MAX_LEN: u32 = 16 << 20;
 pub(crate) const MORE: u16 = 1;
 /// Flag of READY, DONE, ITEM: it failed, the payload says how.
 pub(crate) const FAILED: u16 = 2;
+
+/// Flag of DONE: the job has kept a buffer, so none of its buffers may be used again before the
+/// worker is dead.
+pub(crate) const KEPT: u16 = 16;
 
 /// What a frame means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +81,14 @@ pub(crate) enum Kind {
     Shutdown,
     /// Worker: farewell.
     Bye,
+    /// Parent: a buffer for a job that comes next; its descriptor travels along.
+    Slab,
 }
 
 impl Kind {
     /// The kind with this number.
     fn from_u8(number: u8) -> Option<Self> {
-        const ALL: [Kind; 14] = [
+        const ALL: [Kind; 15] = [
             Kind::Hello,
             Kind::Init,
             Kind::Ready,
@@ -96,6 +103,7 @@ impl Kind {
             Kind::Pong,
             Kind::Shutdown,
             Kind::Bye,
+            Kind::Slab,
         ];
         ALL.into_iter().find(|kind| *kind as u8 == number)
     }

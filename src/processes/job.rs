@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::processes::failure::{Failure, guarded};
+use crate::processes::luggage::{self, Fault};
 use crate::processes::wire;
 
 /// Takes an argument off the bytes, calls, appends the result's bytes.
@@ -77,6 +78,23 @@ pub(crate) const fn captures_nothing<F>() {
     );
 }
 
+/// Appends the bytes of a result, and lets go of it. Of shared buffers it may name those that came
+/// with the job.
+///
+/// # Errors
+///
+/// Why it cannot be sent.
+pub(crate) fn give_back<R: Serialize>(value: R, result: &mut Vec<u8>) -> Result<(), Failure> {
+    let before = result.len();
+    let slabs = luggage::pack(value, result).map_err(Failure::Encode)?;
+    if luggage::came_along(&slabs) {
+        return Ok(());
+    }
+    result.truncate(before);
+    let text = "a shared buffer that did not come with this job";
+    Err(Failure::Encode(text.to_owned()))
+}
+
 /// Collects the jobs of a program; see [`init`](crate::processes::init).
 #[must_use = "give it back to `init`"]
 #[derive(Default)]
@@ -101,7 +119,7 @@ impl Registry {
     {
         self.call::<F, A>(move |argument, result| {
             let value = guarded(|| f(argument))?;
-            wire::encode(&value, result).map_err(Failure::Encode)
+            give_back(value, result)
         })
     }
 
@@ -140,7 +158,14 @@ impl Registry {
                 key,
                 name: type_name::<K>(),
                 call: Box::new(move |argument, result| {
-                    let argument = wire::decode_next(argument).map_err(Failure::Decode)?;
+                    let argument = luggage::open(|| wire::decode_next(argument));
+                    let argument = argument.map_err(|(text, fault)| match fault {
+                        Some(Fault::Handle) => Failure::Handle,
+                        Some(Fault::Resource(error)) => {
+                            Failure::Resource(error.raw_os_error().unwrap_or(0))
+                        }
+                        None => Failure::Decode(text),
+                    })?;
                     run(argument, result)
                 }),
             });

@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -47,6 +47,10 @@ static OUTLET: OnceLock<Outlet> = OnceLock::new();
 pub(crate) struct Inlet {
     socket: Arc<OwnedFd>,
     inbox: Inbox,
+    /// Descriptors in the order in which they came; `None`: one was lost (EMFILE).
+    fds: VecDeque<Option<OwnedFd>>,
+    /// Shared buffers, by the job that they are for.
+    slabs: HashMap<u64, Vec<(u64, Option<OwnedFd>)>>,
     /// Arrived, in order, and not looked at.
     arrived: VecDeque<Message>,
     buffer: Vec<u8>,
@@ -70,6 +74,8 @@ pub(crate) fn open(socket: OwnedFd) {
     INLET.set(Some(Inlet {
         socket,
         inbox: Inbox::new(u64::MAX),
+        fds: VecDeque::new(),
+        slabs: HashMap::new(),
         arrived: VecDeque::new(),
         buffer: vec![0; READ],
         spin: Duration::ZERO,
@@ -188,6 +194,11 @@ impl Inlet {
         while self.read(false) {}
     }
 
+    /// The shared buffers that came for a job: number and descriptor of each.
+    pub(crate) fn slabs_of(&mut self, job: u64) -> Vec<(u64, Option<OwnedFd>)> {
+        self.slabs.remove(&job).unwrap_or_default()
+    }
+
     /// Takes the first message that `wanted` accepts out of those that have arrived.
     pub(crate) fn take(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
         let index = self.arrived.iter().position(wanted)?;
@@ -205,8 +216,22 @@ impl Inlet {
             orphaned();
         }
         let bytes = &self.buffer[..received.len];
-        let arrived = &mut self.arrived;
-        if let Err(violation) = self.inbox.feed(bytes, |message| arrived.push_back(message)) {
+        let lost = received.cut && received.fds.is_empty();
+        self.fds.extend(received.fds.into_iter().map(Some));
+        self.fds.extend(lost.then_some(None));
+        let found = |message: Message| {
+            let header = message.header;
+            if header.kind == Kind::Slab {
+                let fd = self.fds.pop_front().flatten();
+                self.slabs
+                    .entry(header.job)
+                    .or_default()
+                    .push((header.aux, fd));
+            } else {
+                self.arrived.push_back(message);
+            }
+        };
+        if let Err(violation) = self.inbox.feed(bytes, found) {
             // The parent is this program, or another version of it.
             eprintln!("trefoil: worker process: its parent sends {violation}");
             std::process::exit(1);

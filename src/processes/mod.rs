@@ -29,13 +29,14 @@
 //! }
 //! ```
 //!
-//! In reading order: `error`, `spare`, `wire`, `frame`, `inbox` (what travels); `failure`, `job`, `service`,
+//! In reading order: `error`, `spare`, `wire`, `frame`, `inbox`, `slab`, `luggage` (what
+//! travels); `failure`, `job`, `service`,
 //! `line`, `child`, `fork_serve`, `init` (the worker); `events`, `queue`, `slots`, `sizing`, `state` with
 //! `state_jobs`, `state_leave`, `state_settle` (the pure state machine); `output`, `launch`, `fork_server`,
 //! `outbox`, `parcel`, `after`, `core`, `core_mail`, `core_workers`,
 //! `watch`, `driver` (where it meets processes);
 //! `pending`, `pool`, `builder`, `confine`, `external`, `shutdown`, `feed`, `progress`, `stream`, `map` with
-//! `mailbox`, `landing`, `flights` and `map_take`, `together` (what a program holds).
+//! `mailbox`, `landing`, `flights` and `map_take`, `together`, `shared` (what a program holds).
 
 mod after;
 mod builder;
@@ -60,6 +61,7 @@ mod job;
 mod landing;
 mod launch;
 mod line;
+mod luggage;
 mod mailbox;
 mod map;
 mod map_take;
@@ -71,8 +73,10 @@ mod pool;
 mod progress;
 mod queue;
 mod service;
+mod shared;
 mod shutdown;
 mod sizing;
+mod slab;
 mod slots;
 mod spare;
 mod state;
@@ -84,6 +88,7 @@ mod together;
 mod watch;
 mod wire;
 
+pub use crate::sys::memory::Plain;
 pub use crate::sys::setup::FilterStep;
 pub use crate::sys::step::Step;
 pub use after::WorkerEvent;
@@ -101,6 +106,7 @@ pub use pending::{CancelOnDrop, Pending};
 pub use pool::{Job, ProcessPool, Retry};
 pub use progress::{Events, NextEvent, report};
 pub use service::Service;
+pub use shared::{SharedSlice, SharedVec};
 pub use shutdown::{Shutdown, ShuttingDown};
 pub use stream::{Emitter, JobStream, NextItem};
 pub use together::{AsCompleted, NextCompleted, Until, Waited, as_completed, wait};

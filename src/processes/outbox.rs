@@ -3,6 +3,7 @@
 //! ```text
 //!   put ──► small messages: copied together into `tail` ──┐
 //!     └───► large payloads: shared, not copied, `ready` ──┴──► sendmsg, what fits
+//!   put_file ──► a frame with a descriptor, `ready` ─────────► begins a sendmsg of its own
 //! ```
 //!
 //! Bounded by what the state machine sends to one worker: the jobs of its line.
@@ -11,8 +12,10 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -26,11 +29,19 @@ const COPIED: usize = 4 << 10;
 /// Pieces that one system call takes. Unit: pieces; the kernel's limit is 1024.
 const PIECES: usize = 16;
 
+/// Bytes in one piece.
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    /// What travels with its first byte.
+    file: Option<Arc<File>>,
+}
+
 /// Bytes on their way to a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// In order, before `tail`.
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Piece>,
     /// Small messages, together.
     tail: BytesMut,
 }
@@ -54,8 +65,30 @@ impl Outbox {
             let now = rest.split_to(rest.len().min(MAX_LEN as usize));
             let head = header_of_part(header, now.len(), !rest.is_empty());
             self.tail.extend_from_slice(&head);
-            self.ready.push_back(self.tail.split().freeze());
-            self.ready.push_back(now);
+            self.settle_tail();
+            self.ready.push_back(Piece {
+                bytes: now,
+                file: None,
+            });
+        }
+    }
+
+    /// Adds a frame without payload, with a descriptor.
+    pub(crate) fn put_file(&mut self, header: Header, file: Arc<File>) {
+        self.settle_tail();
+        self.ready.push_back(Piece {
+            bytes: Bytes::copy_from_slice(&header.encode()),
+            file: Some(file),
+        });
+    }
+
+    /// What comes next does not go into the tail, but behind it.
+    fn settle_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.ready.push_back(Piece {
+                bytes: self.tail.split().freeze(),
+                file: None,
+            });
         }
     }
 
@@ -68,13 +101,23 @@ impl Outbox {
         while !self.is_empty() {
             let mut parts = [IoSlice::new(&[]); PIECES];
             let mut used = 0;
-            let tail = [&self.tail[..]];
-            let pieces = self.ready.iter().map(|piece| &piece[..]).chain(tail);
-            for (part, piece) in parts.iter_mut().zip(pieces) {
-                *part = IoSlice::new(piece);
+            let mut pieces = self.ready.iter().take(PIECES);
+            let mut fds = Vec::new();
+            if let Some(first) = pieces.next() {
+                parts[0] = IoSlice::new(&first.bytes);
+                used = 1;
+                fds.extend(first.file.as_ref().map(|file| file.as_fd()));
+            }
+            // A descriptor goes with the first byte of a call: the next one has to wait.
+            for piece in pieces.take_while(|piece| piece.file.is_none()) {
+                parts[used] = IoSlice::new(&piece.bytes);
                 used += 1;
             }
-            match passing::send(socket, &parts[..used], &[], false) {
+            if used == self.ready.len() && used < PIECES {
+                parts[used] = IoSlice::new(&self.tail);
+                used += 1;
+            }
+            match passing::send(socket, &parts[..used], &fds, false) {
                 Ok(sent) => self.advance(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
@@ -86,11 +129,14 @@ impl Outbox {
     /// Forgets what is written.
     fn advance(&mut self, mut sent: usize) {
         while let Some(first) = self.ready.front_mut() {
-            if sent < first.len() {
-                first.advance(sent);
+            if sent < first.bytes.len() {
+                first.bytes.advance(sent);
+                if sent > 0 {
+                    first.file = None;
+                }
                 return;
             }
-            sent -= first.len();
+            sent -= first.bytes.len();
             self.ready.pop_front();
         }
         self.tail.advance(sent);

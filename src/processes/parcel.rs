@@ -9,12 +9,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::parts::outcome::Writer;
-use crate::processes::error::JobError;
+use crate::processes::error::{JobError, Violation};
 use crate::processes::inbox::Message;
+use crate::processes::luggage::{self, Fault};
+use crate::processes::slab::Slab;
 use crate::processes::spare;
 
-/// The bytes of a result.
-pub(crate) type Answer = Result<Vec<u8>, JobError>;
+/// A result, encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Vec<u8>,
+    /// The shared buffers that it may name.
+    pub(crate) slabs: Vec<Arc<Slab>>,
+}
+
+/// How a job has ended.
+pub(crate) type Answer = Result<Payload, JobError>;
 
 /// A job on its way.
 pub(crate) struct Parcel {
@@ -26,6 +36,8 @@ pub(crate) struct Parcel {
     pub(crate) aux: u64,
     /// The argument; shared, since a crash may send it once more.
     pub(crate) payload: Bytes,
+    /// The shared buffers that the argument names; ours again when the job has ended.
+    pub(crate) slabs: Vec<Arc<Slab>>,
     /// For errors.
     pub(crate) name: Arc<str>,
     /// Who waits.
@@ -50,11 +62,28 @@ pub(crate) trait Sink: Send + Sync {
     fn done(&self, answer: Answer);
 }
 
+impl Payload {
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be decoded.
+    pub(crate) fn open<R>(self, decode: fn(&[u8]) -> Result<R, String>) -> Result<R, JobError> {
+        let value = luggage::unpack(self.slabs, || decode(&self.bytes));
+        spare::give(self.bytes);
+        value.map_err(|(text, fault)| match fault {
+            Some(Fault::Handle) => JobError::Protocol(Violation::Handle),
+            Some(Fault::Resource(error)) => JobError::Resource { error },
+            None => JobError::Decode(text),
+        })
+    }
+}
+
 impl Parcel {
     /// Gives the outcome to whoever waits.
     pub(crate) fn deliver(self, answer: Answer) {
         if let Some(events) = self.events {
-            events.done(Ok(Vec::new()));
+            events.done(Ok(Payload::default()));
         }
         if self.payload.len() >= spare::LARGE
             && let Ok(buffer) = self.payload.try_into_mut()

@@ -36,7 +36,6 @@ use crate::processes::core::Core;
 use crate::processes::error::JobError;
 use crate::processes::events::{Event, Terms};
 use crate::processes::parcel::{Answer, Parcel};
-use crate::processes::spare;
 use crate::processes::wire;
 
 /// A job that has no place in the queue yet.
@@ -185,11 +184,9 @@ impl<R> Pending<R> {
         match std::mem::replace(&mut self.stage, Stage::Given) {
             Stage::Failed(error) => Poll::Ready(Err(error)),
             Stage::Sent(key) => match self.reader.poll_take(cx) {
-                Poll::Ready(Ok(answer)) => Poll::Ready(answer.and_then(|bytes| {
-                    let value = (self.decode)(&bytes).map_err(JobError::Decode);
-                    spare::give(bytes);
-                    value
-                })),
+                Poll::Ready(Ok(answer)) => {
+                    Poll::Ready(answer.and_then(|payload| payload.open(self.decode)))
+                }
                 // The pool dropped the job without a word: it has ended.
                 Poll::Ready(Err(_)) => Poll::Ready(Err(JobError::PoolClosed)),
                 Poll::Pending => {

@@ -23,10 +23,10 @@ use crate::processes::core::Core;
 use crate::processes::error::JobError;
 use crate::processes::events::{Event, Terms};
 use crate::processes::job::{captures_nothing, table};
-use crate::processes::parcel::{Parcel, Reply, Sink};
+use crate::processes::luggage;
+use crate::processes::parcel::{Parcel, Payload, Reply, Sink};
 use crate::processes::pending::{Pending, Stage, Unsent, decoder};
 use crate::processes::shutdown::{Shutdown, ShuttingDown};
-use crate::processes::wire;
 
 /// A pool of worker processes.
 ///
@@ -125,7 +125,7 @@ impl ProcessPool {
     {
         const { captures_nothing::<F>() }
         _ = f;
-        self.make(TypeId::of::<F>(), type_name::<F>(), &argument)
+        self.make(TypeId::of::<F>(), type_name::<F>(), argument)
             .submit()
     }
 
@@ -178,7 +178,7 @@ impl ProcessPool {
     {
         const { captures_nothing::<F>() }
         _ = f;
-        self.make(TypeId::of::<F>(), type_name::<F>(), &argument)
+        self.make(TypeId::of::<F>(), type_name::<F>(), argument)
     }
 
     /// A job of the function with this key.
@@ -187,19 +187,24 @@ impl ProcessPool {
         &self,
         key: TypeId,
         name: &'static str,
-        argument: &A,
+        argument: A,
     ) -> Job<'_, R> {
         let called_at = Location::caller();
-        let mut payload = Vec::new();
+        let mut bytes = Vec::new();
+        let mut slabs = Vec::new();
         let kind = table().and_then(|table| table.find(key));
         let ready = match kind {
-            Some(kind) => wire::encode(argument, &mut payload)
-                .map(|()| kind)
+            Some(kind) => luggage::pack(argument, &mut bytes)
+                .map(|packed| {
+                    slabs = packed;
+                    kind
+                })
                 .map_err(JobError::Encode),
             None => Err(JobError::NotRegistered {
                 type_name: name.to_owned(),
             }),
         };
+        let payload = Payload { bytes, slabs };
         Job::new(self, ready, payload, name.into(), decoder::<R>(), called_at)
     }
 
@@ -298,7 +303,7 @@ pub struct Job<'a, R> {
     pool: &'a ProcessPool,
     /// Its number, or why it cannot be run.
     kind: Result<u32, JobError>,
-    payload: Vec<u8>,
+    payload: Payload,
     name: Arc<str>,
     terms: Terms,
     queue_deadline: Option<Duration>,
@@ -312,7 +317,7 @@ impl<'a, R> Job<'a, R> {
     pub(crate) fn new(
         pool: &'a ProcessPool,
         kind: Result<u32, JobError>,
-        payload: Vec<u8>,
+        payload: Payload,
         name: Arc<str>,
         decode: fn(&[u8]) -> Result<R, String>,
         called_at: &'static Location<'static>,
@@ -401,7 +406,7 @@ impl<'a, R> Job<'a, R> {
             Ok(kind) => kind,
             Err(error) => {
                 if let Some(events) = self.events {
-                    events.done(Ok(Vec::new()));
+                    events.done(Ok(Payload::default()));
                 }
                 return Err((error, reply));
             }
@@ -410,7 +415,8 @@ impl<'a, R> Job<'a, R> {
             kind,
             flags: 0,
             aux: 0,
-            payload: self.payload.into(),
+            payload: self.payload.bytes.into(),
+            slabs: self.payload.slabs,
             name: self.name,
             reply,
             events: self.events,

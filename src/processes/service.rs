@@ -15,11 +15,10 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::processes::failure::{Failure, guarded};
-use crate::processes::job::Registry;
+use crate::processes::failure::guarded;
+use crate::processes::job::{Registry, give_back};
 use crate::processes::pending::Pending;
 use crate::processes::pool::ProcessPool;
-use crate::processes::wire;
 use crate::runtime::builder::Builder;
 use crate::runtime::runtime::Runtime;
 
@@ -86,7 +85,7 @@ impl Registry {
                 (state, response)
             })?;
             STATES.with_borrow_mut(|states| states.insert(key, state));
-            wire::encode(&response, result).map_err(Failure::Encode)
+            give_back(response, result)
         })
     }
 
@@ -101,7 +100,7 @@ impl Registry {
     {
         self.call::<F, A>(move |argument, result| {
             let value = guarded(|| on_runtime(|rt| rt.block_on(f(argument))))?;
-            wire::encode(&value, result).map_err(Failure::Encode)
+            give_back(value, result)
         })
     }
 }
@@ -124,7 +123,7 @@ impl ProcessPool {
     /// Asks the service `S` of some worker.
     #[track_caller]
     pub fn call<S: Service>(&self, request: S::Request) -> Pending<S::Response> {
-        self.make(TypeId::of::<Of<S>>(), type_name::<S>(), &request)
+        self.make(TypeId::of::<Of<S>>(), type_name::<S>(), request)
             .submit()
     }
 }

@@ -143,7 +143,7 @@ impl ProcessPool {
     {
         _ = f;
         let feed = Feed::new();
-        let job = self.make::<A, ()>(TypeId::of::<F>(), type_name::<F>(), &argument);
+        let job = self.make::<A, ()>(TypeId::of::<F>(), type_name::<F>(), argument);
         let sent = job.send(Reply::Many(feed.clone()));
         JobStream {
             core: Arc::clone(self.core()),

@@ -4,6 +4,7 @@ pub(crate) mod barrier;
 pub(crate) mod call;
 pub(crate) mod cgroup;
 pub(crate) mod fork;
+pub(crate) mod memory;
 pub(crate) mod orphans;
 pub(crate) mod passing;
 pub(crate) mod peer;
