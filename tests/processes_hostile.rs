@@ -566,7 +566,10 @@ fn d49() {
         }
     }
     println!("  {answers} of 10 000 were answers first");
-    works(&pool);
+    // A worker that has answered may have garbage on the way, which costs the job it has then: at
+    // most one for each worker.
+    let worked = |_| echo(&pool).wait().is_ok_and(|bytes| bytes == b"hello");
+    assert!((0..3).any(worked));
 }
 
 #[allow(
