@@ -262,6 +262,9 @@ mod once_models {
         loom::model(|| {
             let shared = Arc::new((OnceCell::new(), AtomicUsize::new(0)));
             let make = |shared: Arc<(OnceCell<usize>, AtomicUsize)>| {
+                // The value is std's, which loom does not see: without an access of loom's before
+                // the first look it would take all orders of these threads for the same.
+                let _open = shared.0.semaphore().is_closed();
                 let made = || async { shared.1.fetch_add(1, Relaxed) };
                 assert_eq!(*block_on(shared.0.get_or_init(made)), 0);
             };
@@ -280,9 +283,11 @@ mod once_models {
             let cell = Arc::new(OnceCell::new());
             let other = cell.clone();
             let thread = thread::spawn(move || {
+                let _open = other.semaphore().is_closed(); // as in the model above
                 let failed = block_on(other.get_or_try_init(|| async { Err::<u8, _>(()) }));
                 failed.is_err()
             });
+            let _open = cell.semaphore().is_closed();
             assert_eq!(*block_on(cell.get_or_init(|| async { 7 })), 7);
             // It failed before, or came too late to.
             thread.join().unwrap();
