@@ -22,6 +22,7 @@ pub(crate) mod wait;
 
 pub(crate) mod semaphore;
 pub(crate) mod semaphore_error;
+pub(crate) mod semaphore_line;
 pub(crate) mod semaphore_owned;
 pub(crate) mod semaphore_permit;
 

@@ -24,8 +24,8 @@ use pin_project_lite::pin_project;
 use crate::parts::wait_site::{Kind, leave};
 use crate::sync::mpsc_error::{SendError, TrySendError};
 use crate::sync::mpsc_sender::{Sender, give_up};
-use crate::sync::semaphore::Place;
 use crate::sync::semaphore_error::TryAcquireError;
+use crate::sync::semaphore_line::Place;
 
 impl<T> Sender<T> {
     /// Waits for room for one message, and keeps it.

@@ -24,8 +24,8 @@ use crate::parts::wait_site::{Kind, leave};
 use crate::sync::mpsc_channel::Tx;
 use crate::sync::mpsc_closed::Closed;
 use crate::sync::mpsc_error::{SendError, TrySendError};
-use crate::sync::semaphore::Place;
 use crate::sync::semaphore_error::TryAcquireError;
+use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
 
 /// Sends messages into a bounded channel. Clone it for each task that sends.

@@ -31,8 +31,9 @@ use pin_project_lite::pin_project;
 
 use crate::parts::wait_site::{self, Kind};
 use crate::shim::const_fn;
-use crate::sync::semaphore::{Place, Semaphore};
+use crate::sync::semaphore::Semaphore;
 use crate::sync::semaphore_error::AcquireError;
+use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
 
 /// A value that one task at a time may use.

@@ -21,7 +21,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::sync::mutex::{Mutex, TryLockError};
-use crate::sync::semaphore::Place;
+use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
 
 impl<T: ?Sized> Mutex<T> {

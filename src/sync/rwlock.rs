@@ -34,8 +34,9 @@ use crate::parts::wait_site::{self, Kind};
 use crate::shim::const_fn;
 use crate::sync::mutex::TryLockError;
 use crate::sync::rwlock_guard::{Held, RwLockReadGuard, RwLockWriteGuard};
-use crate::sync::semaphore::{Place, Semaphore};
+use crate::sync::semaphore::Semaphore;
 use crate::sync::semaphore_error::AcquireError;
+use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
 
 /// Readers at once, when nothing else is said; also the most that may be said.

@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 use crate::sync::mutex::TryLockError;
 use crate::sync::rwlock::RwLock;
 use crate::sync::rwlock_owned_guard::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
-use crate::sync::semaphore::Place;
+use crate::sync::semaphore_line::Place;
 
 impl<T: ?Sized> RwLock<T> {
     /// Waits as [`read`](Self::read), for a guard that keeps the lock alive.

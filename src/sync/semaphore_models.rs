@@ -1,4 +1,4 @@
-//! Loom models of `sync/semaphore.rs`.
+//! Loom models of `sync/semaphore.rs` and its line.
 //!
 //! Every interleaving of small programs. Blocked for good means a lost wake-up: loom reports it.
 //!

@@ -18,8 +18,9 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::parts::wait_site::{self, Kind};
-use crate::sync::semaphore::{Place, Semaphore};
+use crate::sync::semaphore::Semaphore;
 use crate::sync::semaphore_error::{AcquireError, TryAcquireError};
+use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
 
 impl Semaphore {
