@@ -14,7 +14,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "gives a join handle the type of its task's output"
+    reason = "takes a counted reference out of a field that is being dropped"
 )]
 
 use std::cell::RefCell;
@@ -33,11 +33,10 @@ use crate::runtime::config::Config;
 use crate::runtime::counters::Counters;
 use crate::runtime::driver::Driver;
 use crate::task::header::{Ending, Runnable, Schedule, TaskRef};
-use crate::task::id::Id;
 use crate::task::join::JoinHandle;
 use crate::task::local_tasks::LocalTasks;
 use crate::task::owned::Owned;
-use crate::task::raw::{self, Birth, NewTask};
+use crate::task::raw::{self, NewTask};
 
 /// A handle of a runtime: spawns into it, from any thread. Cloning counts a reference.
 ///
@@ -317,19 +316,11 @@ impl Handle {
         F::Output: Send + 'static,
     {
         self.0.driver.refuse_copy("spawn");
-        let birth = Birth {
-            id: Id::next(),
-            name,
-            spawned,
-        };
-        let task = raw::new_task(future, Home::new(&self.0), birth);
         let NewTask {
             runnable,
             own,
             join,
-        } = task;
-        // SAFETY: `join` comes from `new_task` with this very future.
-        let handle = unsafe { JoinHandle::new(join) };
+        } = raw::new_task(future, Home::new(&self.0), name, spawned);
         match self.0.owned.insert(own) {
             Ok(()) => self.0.scheduler.push(&self.0, runnable),
             Err(own) => {
@@ -338,7 +329,7 @@ impl Handle {
                 runnable.end();
             }
         }
-        handle
+        join
     }
 
     /// The name that [`Builder::name`](crate::runtime::Builder::name) gave the runtime.
@@ -371,18 +362,11 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let birth = Birth {
-            id: Id::next(),
-            name,
-            spawned,
-        };
         let NewTask {
             runnable,
             own,
             join,
-        } = raw::new_task(BlockingTask::new(f), NoSchedule, birth);
-        // SAFETY: `join` comes from `new_task` with a future whose output is the closure's.
-        let handle = unsafe { JoinHandle::new(join) };
+        } = raw::new_task(BlockingTask::new(f), NoSchedule, name, spawned);
         let job = Job {
             runnable,
             own,
@@ -391,7 +375,7 @@ impl Handle {
         if let Err((job, _error)) = Blocking::spawn(&self.0, job) {
             job.cancel();
         }
-        handle
+        join
     }
 }
 

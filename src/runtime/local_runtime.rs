@@ -20,10 +20,8 @@ use std::marker::PhantomData;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use crate::parts::budget;
 use crate::parts::names::Name;
 use crate::runtime::builder::Builder;
 use crate::runtime::handle::Handle;
@@ -160,13 +158,7 @@ impl LocalRuntime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        let with_tasks = poll_fn(|cx| {
-            if let Poll::Ready(output) = budget::refilled(|| future.as_mut().poll(cx)) {
-                return Poll::Ready(output);
-            }
-            _ = self.tasks.poll_run(cx);
-            Poll::Pending
-        });
+        let with_tasks = poll_fn(|cx| self.tasks.poll_beside(future.as_mut(), cx));
         self.runtime().block_on(with_tasks)
     }
 

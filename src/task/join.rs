@@ -52,7 +52,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Safety
     ///
-    /// `task` is the `join` of a [`NewTask`](crate::task::raw::NewTask) whose output is a `T`.
+    /// `task` is a new task's reference for its join handle, and its output is a `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
         Self {
             task,

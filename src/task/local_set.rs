@@ -22,7 +22,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::parts::budget;
 use crate::parts::names::Name;
 use crate::parts::scoped::{self, Entered};
 use crate::runtime::context;
@@ -192,14 +191,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let (tasks, future) = (*this.tasks, this.future);
-        bound(tasks, || {
-            // With a budget of its own, like each of the tasks: it may not eat theirs.
-            if let Poll::Ready(output) = budget::refilled(|| future.poll(cx)) {
-                return Poll::Ready(output);
-            }
-            _ = tasks.poll_run(cx);
-            Poll::Pending
-        })
+        bound(tasks, || tasks.poll_beside(future, cx))
     }
 }
 

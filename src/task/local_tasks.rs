@@ -23,17 +23,15 @@
 //! 10 ns a task.
 //! Read next: `task/local_set.rs`.
 
-#![allow(
-    unsafe_code,
-    reason = "gives a join handle the type of its task's output; takes tasks off their chain"
-)]
+#![allow(unsafe_code, reason = "takes tasks off their chain")]
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -44,10 +42,9 @@ use crate::parts::scoped::Scoped;
 use crate::parts::wait_site;
 use crate::shim::{Mutex, MutexGuard};
 use crate::task::chain::Chain;
-use crate::task::header::{AfterRun, Ending, Runnable, Schedule, TaskRef, YIELDED};
-use crate::task::id::Id;
+use crate::task::header::{AfterRun, Ending, NO_LIST, Runnable, Schedule, TaskRef, YIELDED};
 use crate::task::join::JoinHandle;
-use crate::task::raw::{self, Birth, NewTask};
+use crate::task::raw::{self, NewTask};
 
 /// Tasks that one poll of the set runs before it lets its own runtime go on.
 ///
@@ -57,25 +54,18 @@ const AT_ONCE: usize = 61;
 thread_local! {
     /// The tasks that `spawn_local` adds to on this thread.
     pub(crate) static HERE: Scoped<Arc<LocalTasks>> = const { Scoped::new() };
-    /// This thread polls or drops futures of a set now, which no other thread could go on with.
-    static BOUND: Cell<bool> = const { Cell::new(false) };
+    /// Set while this thread polls or drops futures of a set, which no other thread could go on with.
+    static BOUND: Scoped<()> = const { Scoped::new() };
 }
 
 /// True while this thread polls or drops futures that are bound to it.
 pub(crate) fn is_bound() -> bool {
-    BOUND.with(Cell::get)
+    BOUND.with(|slot| slot.with(|bound| bound.is_some()))
 }
 
 /// Runs `f`, which polls or drops futures of `tasks`: `spawn_local` adds to them.
 pub(crate) fn bound<R>(tasks: &Arc<LocalTasks>, f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            BOUND.with(|bound| bound.set(self.0));
-        }
-    }
-    let _restore = Restore(BOUND.with(|bound| bound.replace(true)));
-    HERE.with(|slot| slot.set(tasks, f))
+    BOUND.with(|slot| slot.set(&(), || HERE.with(|slot| slot.set(tasks, f))))
 }
 
 /// Tasks that belong to one thread.
@@ -180,18 +170,11 @@ impl LocalTasks {
             self.are_here(),
             "spawn_local: these tasks belong to another thread; spawn them there"
         );
-        let birth = Birth {
-            id: Id::next(),
-            name,
-            spawned,
-        };
         let NewTask {
             runnable,
             own,
             join,
-        } = raw::new_task(future, Arc::clone(self), birth);
-        // SAFETY: `join` comes from `new_task` with this very future.
-        let handle = unsafe { JoinHandle::new(join) };
+        } = raw::new_task(future, Arc::clone(self), name, spawned);
         let refused = {
             let mut state = self.lock();
             if state.closed {
@@ -209,7 +192,7 @@ impl LocalTasks {
                 runnable.end();
             }
         }
-        handle
+        join
     }
 
     /// Puts a task into the queue, and wakes the poller unless it looks anyway.
@@ -226,6 +209,20 @@ impl LocalTasks {
         if let Some(poller) = poller {
             poller.wake();
         }
+    }
+
+    /// Polls `future`, and runs some tasks while it waits; on this thread.
+    pub(crate) fn poll_beside<F: Future>(
+        &self,
+        future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        // With a budget of its own, like each of the tasks: it may not eat theirs.
+        let poll = budget::refilled(|| future.poll(cx));
+        if poll.is_pending() {
+            _ = self.poll_run(cx);
+        }
+        poll
     }
 
     /// Runs tasks that can run, some at most; on this thread. With more left the poller is woken.
@@ -317,7 +314,7 @@ impl Schedule for Arc<LocalTasks> {
     fn unlist(&self, task: Ending) -> Option<TaskRef> {
         let task = task.task();
         // SAFETY: it is not complete, so it lives.
-        if unsafe { task.as_ref() }.list.get() == crate::task::header::NO_LIST {
+        if unsafe { task.as_ref() }.list.get() == NO_LIST {
             return None;
         }
         // SAFETY: `spawn` put the task into this chain, its scheduler's; a task has one `Ending`,
@@ -331,7 +328,6 @@ mod tests {
     use super::*;
     use std::pin::pin;
     use std::rc::Rc;
-    use std::task::Poll;
 
     /// Spawns with no name.
     fn spawn<F: Future + 'static>(tasks: &Arc<LocalTasks>, future: F) -> JoinHandle<F::Output> {

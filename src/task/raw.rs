@@ -54,6 +54,7 @@ use crate::task::header::{
     borrowed_waker, current_id,
 };
 use crate::task::id::Id;
+use crate::task::join::JoinHandle;
 use crate::task::state::{AfterPoll, StartPoll, State};
 use crate::task::wait_slot::WaitSlot;
 
@@ -73,29 +74,25 @@ enum Stage<F: Future> {
     Gone,
 }
 
-/// What a new task is told about itself.
-pub(crate) struct Birth {
-    /// Its id.
-    pub(crate) id: Id,
-    /// Its name.
-    pub(crate) name: Name,
-    /// The line of the spawn.
-    pub(crate) spawned: &'static Location<'static>,
-}
-
 /// A task that was just made.
-pub(crate) struct NewTask {
+pub(crate) struct NewTask<T> {
     /// The right to run it: the task is scheduled.
     pub(crate) runnable: Runnable,
     /// The runtime's reference, to be listed ([`TaskRef::set_list`]). While a task is neither
     /// listed nor complete somebody must hold this.
     pub(crate) own: TaskRef,
-    /// The join handle's reference.
-    pub(crate) join: TaskRef,
+    /// With the join handle's reference.
+    pub(crate) join: JoinHandle<T>,
 }
 
-/// Makes a task: scheduled, with a reference for the runtime and one for the join handle.
-pub(crate) fn new_task<F, S>(future: F, scheduler: S, birth: Birth) -> NewTask
+/// Makes a task with a name and the line of its spawn: scheduled, with a reference for the runtime
+/// and one for the join handle.
+pub(crate) fn new_task<F, S>(
+    future: F,
+    scheduler: S,
+    name: Name,
+    spawned: &'static Location<'static>,
+) -> NewTask<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -117,13 +114,13 @@ where
                     free: free::<F, S>,
                 }
             },
-            id: birth.id,
+            id: Id::next(),
             links: StdCell::new(Links {
                 before: None,
                 after: None,
             }),
             list: StdCell::new(NO_LIST),
-            slot: WaitSlot::new(parent, birth.name, birth.spawned),
+            slot: WaitSlot::new(parent, name, spawned),
             join_waker: UnsafeCell::new(None),
         },
         scheduler,
@@ -135,7 +132,8 @@ where
     NewTask {
         runnable: Runnable(header),
         own: TaskRef(header),
-        join: TaskRef(header),
+        // SAFETY: the reference that the state counts for it; the task's output is an `F::Output`.
+        join: unsafe { JoinHandle::new(TaskRef(header)) },
     }
 }
 
