@@ -80,16 +80,14 @@ pub(crate) fn drive<F: Future>(
         }
         // Nothing can run. A look first if the root wants to run, else a wait.
         let woken = &root_waker.woken;
-        let mut may_wait =
-            fall_asleep(this, running, woken, shared.config.on_thread_park.is_none());
-        if may_wait && config::call(&shared.config.on_thread_park) {
-            // The program's hook may have spawned, or woken the root.
-            may_wait = fall_asleep(this, running, woken, true);
-            if !may_wait {
-                // Instead of the wait, which a hook that always brings work would prevent for ever.
-                look(running, shared, stats);
-                config::call(&shared.config.on_thread_unpark);
-            }
+        let hook = &shared.config.on_thread_park;
+        let may_wait = fall_asleep(this, running, woken, hook.is_none());
+        // The program's hook may have spawned, or woken the root.
+        if may_wait && config::call(hook) && !fall_asleep(this, running, woken, true) {
+            // Instead of the wait, which a hook that always brings work would prevent for ever.
+            look(running, shared, stats);
+            config::call(&shared.config.on_thread_unpark);
+            continue;
         }
         if !may_wait {
             // The root woke itself, or work has just come: sockets and timers get their look

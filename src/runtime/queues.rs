@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -77,34 +77,34 @@ thread_local! {
 }
 
 thread_local! {
-    /// The runtime, by its address, whose root this thread polls before it has taken the core.
-    static FIRST_POLL: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+    /// The runtime whose root this thread polls before it has taken the core.
+    static FIRST_POLL: Scoped<Shared> = const { Scoped::new() };
+}
+
+/// Shows `f` the loop that runs on this thread, if it is one of the runtime of `shared`.
+#[inline]
+fn with_running<R>(shared: &Shared, f: impl FnOnce(&Running) -> R) -> Option<R> {
+    // The thread's locals may be gone: then it drives nothing.
+    let found = RUNNING
+        .try_with(|slot| slot.with(|running| running.filter(|r| ptr::eq(r.owner, shared)).map(f)));
+    found.ok().flatten()
 }
 
 /// Runs `f`, the first poll of a root of the runtime of `shared`.
 pub(crate) fn first_poll<R>(shared: &Shared, f: impl FnOnce() -> R) -> R {
-    struct Restore(*const Shared);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            FIRST_POLL.with(|root| root.set(self.0));
-        }
-    }
-    let _restore = Restore(FIRST_POLL.with(|root| root.replace(shared)));
-    f()
+    FIRST_POLL.with(|slot| slot.set(shared, f))
 }
 
 /// True when this thread drives the runtime of `shared`, or is about to and nobody else does.
 pub(crate) fn runs_here(shared: &Shared) -> bool {
-    let drives = RUNNING.with(|slot| {
-        slot.with(|running| running.is_some_and(|running| ptr::eq(running.owner, shared)))
-    });
-    drives
-        || ptr::eq(FIRST_POLL.with(Cell::get), shared)
-            && scheduler(shared)
-                .core
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
+    let begins = || FIRST_POLL.with(|slot| slot.with(|r| r.is_some_and(|r| ptr::eq(r, shared))));
+    let is_free = || {
+        let core = &scheduler(shared).core;
+        core.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    };
+    with_running(shared, |_| ()).is_some() || begins() && is_free()
 }
 
 /// The waker of the future given to `block_on`.
@@ -198,26 +198,15 @@ impl CurrentThread {
 
 impl Scheduler for CurrentThread {
     fn look_soon(&self, shared: &Shared) {
-        _ = RUNNING.try_with(|running| {
-            running.with(|running| {
-                if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) {
-                    running.core.borrow_mut().pace.look_soon();
-                }
-            });
-        });
+        with_running(shared, |running| running.core.borrow_mut().pace.look_soon());
     }
 
     fn push(&self, shared: &Shared, task: Runnable) {
         let mut task = Some(task);
-        // The thread's locals may be gone: then it drives nothing.
-        _ = RUNNING.try_with(|running| {
-            running.with(|running| {
-                if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared))
-                    && let Some(task) = task.take()
-                {
-                    running.core.borrow_mut().tasks.push_back(task);
-                }
-            });
+        with_running(shared, |running| {
+            if let Some(task) = task.take() {
+                running.core.borrow_mut().tasks.push_back(task);
+            }
         });
         let Some(task) = task else { return };
         if shared.driver.is_copy() {

@@ -65,31 +65,27 @@ thread_local! {
     pub(crate) static RUNNING: Scoped<Running> = const { Scoped::new() };
 }
 
+/// Shows `f` the worker that this thread is, if it is one of the runtime of `shared`.
+#[inline]
+fn with_running<R>(shared: &Shared, f: impl FnOnce(&Running) -> R) -> Option<R> {
+    // The thread's locals may be gone: then it is no worker.
+    let found = RUNNING
+        .try_with(|slot| slot.with(|running| running.filter(|r| ptr::eq(r.owner, shared)).map(f)));
+    found.ok().flatten()
+}
+
 /// The number of the worker that this thread is, in the runtime of `shared`.
 #[inline]
 pub(crate) fn current_index(shared: &Shared) -> Option<usize> {
-    RUNNING
-        .try_with(|slot| {
-            slot.with(|running| {
-                running
-                    .filter(|r| ptr::eq(r.owner, shared))
-                    .map(|r| r.index)
-            })
-        })
-        .ok()
-        .flatten()
+    with_running(shared, |running| running.index)
 }
 
 /// This worker, if this thread is one of the runtime of `shared`, looks after its next poll.
 pub(crate) fn look_soon(shared: &Shared) {
-    _ = RUNNING.try_with(|slot| {
-        slot.with(|running| {
-            if let Some(running) = running.filter(|r| ptr::eq(r.owner, shared))
-                && let Some(core) = &mut *running.core.borrow_mut()
-            {
-                core.pace.look_soon();
-            }
-        });
+    with_running(shared, |running| {
+        if let Some(core) = &mut *running.core.borrow_mut() {
+            core.pace.look_soon();
+        }
     });
 }
 
@@ -102,18 +98,12 @@ pub(crate) fn push_here(
     task: Runnable,
 ) -> Result<(), Runnable> {
     let mut task = Some(task);
-    // The thread's locals may be gone: then it is no worker.
-    _ = RUNNING.try_with(|slot| {
-        slot.with(|running| {
-            let Some(running) = running.filter(|r| ptr::eq(r.owner, shared)) else {
-                return;
-            };
-            if let Some(core) = &*running.core.borrow()
-                && let Some(task) = task.take()
-            {
-                push_own(this, shared, running, core, task);
-            }
-        });
+    with_running(shared, |running| {
+        if let Some(core) = &*running.core.borrow()
+            && let Some(task) = task.take()
+        {
+            push_own(this, shared, running, core, task);
+        }
     });
     match task {
         None => Ok(()),

@@ -48,16 +48,19 @@ use crate::parts::wait_site::{self, Kind};
 /// ```
 #[track_caller]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
-    match budget::spend(cx) {
-        Poll::Ready(spent) => Poll::Ready(RestoreOnPending {
-            spent: Cell::new(Some(spent)),
-            not_send: PhantomData,
-        }),
-        Poll::Pending => {
-            wait_site::leave(Kind::Yield, Location::caller(), 0);
-            Poll::Pending
-        }
+    proceed(cx, Location::caller()).map(|spent| RestoreOnPending {
+        spent: Cell::new(Some(spent)),
+        not_send: PhantomData,
+    })
+}
+
+/// One unit for a future that was called at `line`, where a dump shows it while it has none.
+fn proceed(cx: &mut Context<'_>, line: &'static Location<'static>) -> Poll<Spent> {
+    let spent = budget::spend(cx);
+    if spent.is_pending() {
+        wait_site::leave(Kind::Yield, line, 0);
     }
+    spent
 }
 
 /// One unit of the budget; dropped without [`made_progress`](Self::made_progress) it is given back.
@@ -136,16 +139,7 @@ impl Future for ConsumeBudget {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match budget::spend(cx) {
-            Poll::Ready(spent) => {
-                spent.made_progress();
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                wait_site::leave(Kind::Yield, self.line, 0);
-                Poll::Pending
-            }
-        }
+        proceed(cx, self.line).map(Spent::made_progress)
     }
 }
 
