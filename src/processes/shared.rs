@@ -87,7 +87,7 @@ pub struct SharedVec<T: Plain> {
 ///     let numbers: Vec<u64> = (0..1000).collect();
 ///     let numbers = pool.shared_slice(&numbers).unwrap();
 ///     let parts = (0..4).map(|part| (numbers.clone(), part * 250));
-///     let sums: Vec<u64> = pool.map(sum, parts).wait().unwrap();
+///     let sums: Vec<u64> = pool.map(sum, parts).collect_blocking().unwrap();
 ///     assert_eq!(sums.iter().sum::<u64>(), 499_500);
 /// }
 /// ```
