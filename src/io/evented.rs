@@ -23,6 +23,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -31,7 +32,7 @@ use crate::io::wait::Wait;
 use crate::parts::budget;
 use crate::parts::slab::Key;
 use crate::parts::wait_site::{self, Kind};
-use crate::reactor::bits::Bits;
+use crate::reactor::bits::{Bits, Direction};
 use crate::reactor::readiness::{Readiness, Seen};
 use crate::reactor::waiters::Place;
 use crate::runtime::context;
@@ -126,6 +127,26 @@ impl Registration {
         let seen = ready!(self.poll_seen(cx, wait, place));
         spent.made_progress();
         Poll::Ready(seen)
+    }
+
+    /// Waits in its slot until a read is worth a try.
+    pub(crate) fn poll_read_ready(
+        &self,
+        cx: &mut Context<'_>,
+        line: &'static Location<'static>,
+    ) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Read, Kind::Read, line);
+        self.poll_ready(cx, &wait, None).map_ok(|_| ())
+    }
+
+    /// Waits in its slot until a write is worth a try.
+    pub(crate) fn poll_write_ready(
+        &self,
+        cx: &mut Context<'_>,
+        line: &'static Location<'static>,
+    ) -> Poll<io::Result<()>> {
+        let wait = Wait::of(Direction::Write, Kind::Write, line);
+        self.poll_ready(cx, &wait, None).map_ok(|_| ())
     }
 
     /// One unit of the task's budget.
@@ -336,12 +357,10 @@ impl fmt::Debug for Registration {
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
-    use crate::reactor::bits::Direction;
     use crate::reactor::waking::Waking;
     use crate::runtime::builder::Builder;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::panic::Location;
     use std::task::Waker;
 
     #[test]
@@ -376,8 +395,7 @@ mod tests {
         }
         theirs.write_all(b"true").unwrap();
         rt.block_on(std::future::poll_fn(|cx| {
-            let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-            registration.poll_ready(cx, &wait, None).map_ok(|_| ())
+            registration.poll_read_ready(cx, Location::caller())
         }))
         .unwrap();
         assert!(matches!(read(), Poll::Ready(Ok(4))));

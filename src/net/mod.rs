@@ -13,69 +13,43 @@
 //! is never seen.
 
 pub(crate) mod addr;
-
-pub(crate) mod receive;
-
-pub(crate) mod stream_io;
-
-pub(crate) mod waits;
-
-pub(crate) mod tcp_stream;
-
-pub(crate) mod tcp_connect;
-pub(crate) mod tcp_options;
-pub(crate) mod tcp_peek;
-pub(crate) mod tcp_split;
-pub(crate) mod tcp_split_owned;
-
-pub(crate) mod tcp_listener;
-
-pub(crate) mod tcp_socket;
-
-pub(crate) mod tcp_socket_options;
-
 pub(crate) mod datagram;
-
 pub(crate) mod datagram_wait;
-
-pub(crate) mod udp;
-
-pub(crate) mod udp_bind;
-
-pub(crate) mod udp_send;
-
-pub(crate) mod udp_recv;
-
-pub(crate) mod udp_peek;
-
-pub(crate) mod udp_options;
-
-pub(crate) mod unix_addr;
-
-pub(crate) mod unix_stream;
-
-pub(crate) mod unix_connect;
-pub(crate) mod unix_split;
-pub(crate) mod unix_split_owned;
-
-pub(crate) mod unix_listener;
-
-pub(crate) mod ucred;
-
-pub(crate) mod unix_datagram;
-
-pub(crate) mod unix_datagram_recv;
-pub(crate) mod unix_datagram_send;
-
-pub(crate) mod unix_socket;
-
+pub(crate) mod pipe;
 pub(crate) mod pipe_file;
 pub(crate) mod pipe_io;
-
 pub(crate) mod pipe_receiver;
 pub(crate) mod pipe_sender;
-
-pub(crate) mod pipe;
+pub(crate) mod receive;
+pub(crate) mod socket_methods;
+pub(crate) mod stream_io;
+pub(crate) mod tcp_connect;
+pub(crate) mod tcp_listener;
+pub(crate) mod tcp_options;
+pub(crate) mod tcp_peek;
+pub(crate) mod tcp_socket;
+pub(crate) mod tcp_socket_options;
+pub(crate) mod tcp_split;
+pub(crate) mod tcp_split_owned;
+pub(crate) mod tcp_stream;
+pub(crate) mod ucred;
+pub(crate) mod udp;
+pub(crate) mod udp_bind;
+pub(crate) mod udp_options;
+pub(crate) mod udp_peek;
+pub(crate) mod udp_recv;
+pub(crate) mod udp_send;
+pub(crate) mod unix_addr;
+pub(crate) mod unix_connect;
+pub(crate) mod unix_datagram;
+pub(crate) mod unix_datagram_recv;
+pub(crate) mod unix_datagram_send;
+pub(crate) mod unix_listener;
+pub(crate) mod unix_socket;
+pub(crate) mod unix_split;
+pub(crate) mod unix_split_owned;
+pub(crate) mod unix_stream;
+pub(crate) mod waits;
 
 pub use self::addr::{ToSocketAddrs, lookup_host};
 pub use self::tcp_listener::TcpListener;

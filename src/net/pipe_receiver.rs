@@ -21,11 +21,8 @@ use crate::io::async_read::AsyncRead;
 use crate::io::evented::Evented;
 use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::io::wait::Wait;
 use crate::net::pipe_file::{Use, checked, set_nonblocking};
 use crate::net::waits::{Readable, ReadyFor};
-use crate::parts::wait_site::Kind;
-use crate::reactor::bits::Direction;
 
 /// The end of a pipe that is read from.
 ///
@@ -153,11 +150,8 @@ impl Receiver {
     /// That the runtime has ended.
     #[track_caller]
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
+        let line = Location::caller();
+        self.io.registration().poll_read_ready(cx, line)
     }
 
     /// Reads what is there, without waiting; 0 is the end.

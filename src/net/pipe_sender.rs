@@ -15,11 +15,8 @@ use std::task::{Context, Poll};
 use crate::io::async_write::AsyncWrite;
 use crate::io::evented::Evented;
 use crate::io::interest::Interest;
-use crate::io::wait::Wait;
 use crate::net::pipe_file::{Use, checked, set_nonblocking};
 use crate::net::waits::{ReadyFor, Writable};
-use crate::parts::wait_site::Kind;
-use crate::reactor::bits::Direction;
 
 /// The end of a pipe that is written to.
 ///
@@ -152,11 +149,8 @@ impl Sender {
     /// That the runtime has ended.
     #[track_caller]
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Write, Kind::Write, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
+        let line = Location::caller();
+        self.io.registration().poll_write_ready(cx, line)
     }
 
     /// Writes what there is room for, without waiting.

@@ -11,12 +11,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomPinned;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -28,6 +26,7 @@ use crate::io::evented::Evented;
 use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
 use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
+use crate::net::socket_methods::descriptor_traits;
 use crate::net::tcp_connect::new_socket;
 use crate::net::tcp_stream::TcpStream;
 use crate::parts::wait_site::Kind;
@@ -215,23 +214,7 @@ impl TryFrom<StdListener> for TcpListener {
     }
 }
 
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
-}
+descriptor_traits!(TcpListener);
 
 pin_project! {
     /// Future of [`TcpListener::bind`].

@@ -12,25 +12,17 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixDatagram as StdDatagram;
-use std::panic::Location;
 use std::path::Path;
-use std::task::{Context, Poll};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::io::evented::Evented;
-use crate::io::interest::Interest;
-use crate::io::wait::Wait;
 use crate::net::datagram::Datagrams;
+use crate::net::socket_methods::{descriptor_traits, readiness_methods};
 use crate::net::unix_addr::SocketAddr;
-use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
-use crate::parts::wait_site::Kind;
-use crate::reactor::bits::Direction;
 
 /// A datagram socket of the Unix family.
 ///
@@ -212,114 +204,6 @@ impl UnixDatagram {
     }
 }
 
-/// Readiness.
-impl UnixDatagram {
-    /// Waits until a receive is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn readable(&self) -> Readable<'_> {
-        Readable::new(self.io.registration(), Location::caller())
-    }
-
-    /// Waits until a send is worth a try.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn writable(&self) -> Writable<'_> {
-        Writable::new(self.io.registration(), Location::caller())
-    }
-
-    /// Waits until something of `interest` is ready, and tells what.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn ready(&self, interest: Interest) -> ReadyFor<'_> {
-        ReadyFor::new(self.io.registration(), interest, Location::caller())
-    }
-
-    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
-    }
-
-    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Write, Kind::Write, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
-    }
-
-    /// Runs a system call of yours if `interest` is ready.
-    ///
-    /// When `attempt` gives `WouldBlock`, the readiness is cleared; so it must be the socket that
-    /// said so.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock` when it is not ready; what `attempt` gives.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        attempt: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.registration().try_io(interest, attempt)
-    }
-
-    /// Runs a system call of yours each time `interest` is ready, until it does not block.
-    ///
-    /// # Errors
-    ///
-    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe if `attempt` is: it runs within one poll.
-    #[track_caller]
-    pub fn async_io<R, F: FnMut() -> io::Result<R>>(
-        &self,
-        interest: Interest,
-        attempt: F,
-    ) -> AsyncIo<'_, F> {
-        let line = Location::caller();
-        AsyncIo::new(self.io.registration(), interest, line, attempt)
-    }
-}
-
 /// A socket without a name; non-blocking.
 fn new_socket() -> io::Result<Socket> {
     Socket::new(Domain::UNIX, Type::DGRAM.nonblocking(), None)
@@ -335,20 +219,11 @@ impl TryFrom<StdDatagram> for UnixDatagram {
     }
 }
 
-impl AsFd for UnixDatagram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for UnixDatagram {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for UnixDatagram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
-}
+readiness_methods!(
+    UnixDatagram,
+    poll_recv_ready,
+    poll_send_ready,
+    "a receive is worth a try.",
+    "a send is worth a try."
+);
+descriptor_traits!(UnixDatagram);

@@ -6,10 +6,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::panic::Location;
 use std::path::Path;
@@ -22,6 +20,7 @@ use socket2::{SockAddr, SockRef};
 use crate::io::evented::Evented;
 use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
+use crate::net::socket_methods::descriptor_traits;
 use crate::net::tcp_listener::BACKLOG;
 use crate::net::unix_addr::{SocketAddr, from_sock_addr, to_sock_addr};
 use crate::net::unix_connect::new_socket;
@@ -200,23 +199,7 @@ impl TryFrom<StdListener> for UnixListener {
     }
 }
 
-impl AsFd for UnixListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for UnixListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for UnixListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
-}
+descriptor_traits!(UnixListener);
 
 pin_project! {
     /// Future of [`UnixListener::accept`].

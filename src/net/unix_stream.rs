@@ -4,10 +4,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::Location;
 use std::pin::Pin;
@@ -18,13 +16,9 @@ use bytes::BufMut;
 use crate::io::async_read::AsyncRead;
 use crate::io::async_write::AsyncWrite;
 use crate::io::evented::{Evented, Registration};
-use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::io::wait::Wait;
+use crate::net::socket_methods::{descriptor_traits, readiness_methods};
 use crate::net::unix_addr::SocketAddr;
-use crate::net::waits::{AsyncIo, Readable, ReadyFor, Writable};
-use crate::parts::wait_site::Kind;
-use crate::reactor::bits::Direction;
 
 /// A connection of a Unix socket.
 ///
@@ -116,76 +110,6 @@ impl UnixStream {
         self.io.get().take_error()
     }
 
-    /// Waits until a read is worth a try: bytes, their end, or an error.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn readable(&self) -> Readable<'_> {
-        Readable::new(self.io.registration(), Location::caller())
-    }
-
-    /// Waits until a write is worth a try: room, or an error.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn writable(&self) -> Writable<'_> {
-        Writable::new(self.io.registration(), Location::caller())
-    }
-
-    /// Waits until something of `interest` is ready, and tells what.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it takes nothing.
-    #[track_caller]
-    pub fn ready(&self, interest: Interest) -> ReadyFor<'_> {
-        ReadyFor::new(self.io.registration(), interest, Location::caller())
-    }
-
-    /// Polls for [`readable`](Self::readable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Read, Kind::Read, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
-    }
-
-    /// Polls for [`writable`](Self::writable). One task at a time: the last one is woken.
-    ///
-    /// # Errors
-    ///
-    /// That the runtime has ended.
-    #[track_caller]
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = Wait::of(Direction::Write, Kind::Write, Location::caller());
-        self.io
-            .registration()
-            .poll_ready(cx, &wait, None)
-            .map_ok(|_| ())
-    }
-
     /// Reads what is there, without waiting; 0 is the end of the stream.
     ///
     /// # Errors
@@ -229,45 +153,6 @@ impl UnixStream {
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io.try_send_vectored(bufs)
-    }
-
-    /// Runs a system call of yours if `interest` is ready.
-    ///
-    /// When `attempt` gives `WouldBlock`, the readiness is cleared; so it must be the socket that
-    /// said so.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock` when it is not ready; what `attempt` gives.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        attempt: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.registration().try_io(interest, attempt)
-    }
-
-    /// Runs a system call of yours each time `interest` is ready, until it does not block.
-    ///
-    /// # Errors
-    ///
-    /// What `attempt` gives, but `WouldBlock`; that the runtime has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe if `attempt` is: it runs within one poll.
-    #[track_caller]
-    pub fn async_io<R, F: FnMut() -> io::Result<R>>(
-        &self,
-        interest: Interest,
-        attempt: F,
-    ) -> AsyncIo<'_, F> {
-        AsyncIo::new(
-            self.io.registration(),
-            interest,
-            Location::caller(),
-            attempt,
-        )
     }
 
     /// Closes one direction, or both.
@@ -370,20 +255,11 @@ impl AsRef<Self> for UnixStream {
     }
 }
 
-impl AsFd for UnixStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for UnixStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for UnixStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
-}
+readiness_methods!(
+    UnixStream,
+    poll_read_ready,
+    poll_write_ready,
+    "a read is worth a try: bytes, their end, or an error.",
+    "a write is worth a try: room, or an error."
+);
+descriptor_traits!(UnixStream);
