@@ -7,10 +7,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,7 +19,7 @@ use crate::io::async_read::AsyncRead;
 use crate::io::evented::Evented;
 use crate::io::interest::Interest;
 use crate::io::read_buf::ReadBuf;
-use crate::net::pipe_file::{Use, checked, set_nonblocking};
+use crate::net::pipe_file::pipe_end;
 use crate::net::waits::{Readable, ReadyFor};
 
 /// The end of a pipe that is read from.
@@ -34,32 +32,11 @@ pub struct Receiver {
     io: Evented<File>,
 }
 
-impl Receiver {
-    /// Takes over a file that is a pipe opened for reading; makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` when it is no pipe, or not opened for reading; what fcntl(2) or epoll_ctl(2)
-    /// says.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime, or in one without I/O.
-    #[track_caller]
-    pub fn from_file(file: File) -> io::Result<Self> {
-        Self::new(checked(file, Use::Read)?)
-    }
-
-    /// As [`from_file`](Self::from_file), of a descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Panics
-    ///
-    /// As there.
-    ///
+pipe_end!(
+    Receiver,
+    Read,
+    READABLE,
+    "reading",
     /// ```
     /// use trefoil::io::AsyncReadExt;
     /// use trefoil::net::unix::pipe;
@@ -72,47 +49,9 @@ impl Receiver {
     /// assert_eq!(rx.read_u8().await?, b'!');
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    #[track_caller]
-    pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
-        Self::from_file(fd.into())
-    }
+);
 
-    /// Takes over a file as it is: it must be a non-blocking pipe opened for reading.
-    ///
-    /// # Errors
-    ///
-    /// What epoll_ctl(2) says.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime, or in one without I/O.
-    #[track_caller]
-    pub fn from_file_unchecked(file: File) -> io::Result<Self> {
-        Self::new(file)
-    }
-
-    /// As [`from_file_unchecked`](Self::from_file_unchecked), of a descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Panics
-    ///
-    /// As there.
-    #[track_caller]
-    pub fn from_owned_fd_unchecked(fd: OwnedFd) -> io::Result<Self> {
-        Self::new(fd.into())
-    }
-
-    /// Registers it.
-    #[track_caller]
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let io = Evented::with_interest(file, Interest::READABLE, "pipe::Receiver");
-        let io = io.map_err(|(_, error)| error)?;
-        Ok(Self { io })
-    }
-
+impl Receiver {
     /// Waits until something of `interest` is ready, and tells what.
     ///
     /// Of a receiver that is `READABLE` and `ERROR`; anything else alone never ends.
@@ -192,28 +131,6 @@ impl Receiver {
     pub fn try_io<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         self.io.registration().try_io(Interest::READABLE, attempt)
     }
-
-    /// Gives the descriptor away, and makes it block: for a child process, for example.
-    ///
-    /// The other descriptors of this end block too: that is a property of the open file.
-    ///
-    /// # Errors
-    ///
-    /// What fcntl(2) says.
-    pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
-        let file = self.io.into_io();
-        set_nonblocking(&file, false)?;
-        Ok(file.into())
-    }
-
-    /// Gives the descriptor away; it stays non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// None today.
-    pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
-        Ok(self.io.into_io().into())
-    }
 }
 
 impl AsyncRead for Receiver {
@@ -224,23 +141,5 @@ impl AsyncRead for Receiver {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.io.poll_read_pipe(cx, Location::caller(), buf)
-    }
-}
-
-impl AsFd for Receiver {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for Receiver {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Receiver").field(&self.io).finish()
     }
 }

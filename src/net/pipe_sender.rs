@@ -4,10 +4,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +13,7 @@ use std::task::{Context, Poll};
 use crate::io::async_write::AsyncWrite;
 use crate::io::evented::Evented;
 use crate::io::interest::Interest;
-use crate::net::pipe_file::{Use, checked, set_nonblocking};
+use crate::net::pipe_file::pipe_end;
 use crate::net::waits::{ReadyFor, Writable};
 
 /// The end of a pipe that is written to.
@@ -31,32 +29,11 @@ pub struct Sender {
     io: Evented<File>,
 }
 
-impl Sender {
-    /// Takes over a file that is a pipe opened for writing; makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` when it is no pipe, or not opened for writing; what fcntl(2) or epoll_ctl(2)
-    /// says.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime, or in one without I/O.
-    #[track_caller]
-    pub fn from_file(file: File) -> io::Result<Self> {
-        Self::new(checked(file, Use::Write)?)
-    }
-
-    /// As [`from_file`](Self::from_file), of a descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Panics
-    ///
-    /// As there.
-    ///
+pipe_end!(
+    Sender,
+    Write,
+    WRITABLE,
+    "writing",
     /// ```
     /// use trefoil::io::AsyncWriteExt;
     /// use trefoil::net::unix::pipe;
@@ -71,47 +48,9 @@ impl Sender {
     /// assert_eq!(byte, [b'!']);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    #[track_caller]
-    pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
-        Self::from_file(fd.into())
-    }
+);
 
-    /// Takes over a file as it is: it must be a non-blocking pipe opened for writing.
-    ///
-    /// # Errors
-    ///
-    /// What epoll_ctl(2) says.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime, or in one without I/O.
-    #[track_caller]
-    pub fn from_file_unchecked(file: File) -> io::Result<Self> {
-        Self::new(file)
-    }
-
-    /// As [`from_file_unchecked`](Self::from_file_unchecked), of a descriptor.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Panics
-    ///
-    /// As there.
-    #[track_caller]
-    pub fn from_owned_fd_unchecked(fd: OwnedFd) -> io::Result<Self> {
-        Self::new(fd.into())
-    }
-
-    /// Registers it.
-    #[track_caller]
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let io = Evented::with_interest(file, Interest::WRITABLE, "pipe::Sender");
-        let io = io.map_err(|(_, error)| error)?;
-        Ok(Self { io })
-    }
-
+impl Sender {
     /// Waits until something of `interest` is ready, and tells what.
     ///
     /// Of a sender that is `WRITABLE` and `ERROR`; anything else alone never ends.
@@ -182,28 +121,6 @@ impl Sender {
     pub fn try_io<R>(&self, attempt: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         self.io.registration().try_io(Interest::WRITABLE, attempt)
     }
-
-    /// Gives the descriptor away, and makes it block: for a child process, for example.
-    ///
-    /// The other descriptors of this end block too: that is a property of the open file.
-    ///
-    /// # Errors
-    ///
-    /// What fcntl(2) says.
-    pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
-        let file = self.io.into_io();
-        set_nonblocking(&file, false)?;
-        Ok(file.into())
-    }
-
-    /// Gives the descriptor away; it stays non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// None today.
-    pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
-        Ok(self.io.into_io().into())
-    }
 }
 
 impl AsyncWrite for Sender {
@@ -238,23 +155,5 @@ impl AsyncWrite for Sender {
     /// Does nothing: the end of a pipe is a close, so drop it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
-    }
-}
-
-impl AsFd for Sender {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get().as_fd()
-    }
-}
-
-impl AsRawFd for Sender {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sender").field(&self.io).finish()
     }
 }

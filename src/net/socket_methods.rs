@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   readiness_methods!   readable  writable  ready  poll_*_ready  try_io  async_io
-//!   descriptor_traits!   AsFd  AsRawFd  Debug
+//!   descriptor!          AsFd  AsRawFd, of pipes too
+//!   descriptor_and_debug!
 //! ```
 //!
 //! Macros, because each type has these methods of its own, as in tokio: a trait would have to be
@@ -131,20 +132,27 @@ macro_rules! readiness_methods {
     };
 }
 
-/// The descriptor of a type, to look at; and `Debug`, which shows it.
-macro_rules! descriptor_traits {
-    ($Socket:ident) => {
-        impl ::std::os::fd::AsFd for $Socket {
+/// The descriptor of a type, to look at.
+macro_rules! descriptor {
+    ($Type:ident) => {
+        impl ::std::os::fd::AsFd for $Type {
             fn as_fd(&self) -> ::std::os::fd::BorrowedFd<'_> {
                 ::std::os::fd::AsFd::as_fd(self.io.get())
             }
         }
 
-        impl ::std::os::fd::AsRawFd for $Socket {
+        impl ::std::os::fd::AsRawFd for $Type {
             fn as_raw_fd(&self) -> ::std::os::fd::RawFd {
                 ::std::os::fd::AsRawFd::as_raw_fd(self.io.get())
             }
         }
+    };
+}
+
+/// The same, and `Debug`, which shows the socket.
+macro_rules! descriptor_and_debug {
+    ($Socket:ident) => {
+        $crate::net::socket_methods::descriptor!($Socket);
 
         impl ::std::fmt::Debug for $Socket {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
@@ -154,4 +162,4 @@ macro_rules! descriptor_traits {
     };
 }
 
-pub(crate) use {descriptor_traits, readiness_methods};
+pub(crate) use {descriptor, descriptor_and_debug, readiness_methods};

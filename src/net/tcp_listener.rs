@@ -26,7 +26,7 @@ use crate::io::evented::Evented;
 use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
 use crate::net::addr::{Addrs, ToSocketAddrs, none_worked};
-use crate::net::socket_methods::descriptor_traits;
+use crate::net::socket_methods::descriptor_and_debug;
 use crate::net::tcp_connect::new_socket;
 use crate::net::tcp_stream::TcpStream;
 use crate::parts::wait_site::Kind;
@@ -214,7 +214,7 @@ impl TryFrom<StdListener> for TcpListener {
     }
 }
 
-descriptor_traits!(TcpListener);
+descriptor_and_debug!(TcpListener);
 
 pin_project! {
     /// Future of [`TcpListener::bind`].

@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::io::evented::Evented;
 use crate::net::datagram::Datagrams;
-use crate::net::socket_methods::{descriptor_traits, readiness_methods};
+use crate::net::socket_methods::{descriptor_and_debug, readiness_methods};
 
 /// A UDP socket.
 ///
@@ -127,4 +127,4 @@ readiness_methods!(
     "a receive is worth a try.",
     "a send is worth a try."
 );
-descriptor_traits!(UdpSocket);
+descriptor_and_debug!(UdpSocket);

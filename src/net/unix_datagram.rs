@@ -21,7 +21,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::io::evented::Evented;
 use crate::net::datagram::Datagrams;
-use crate::net::socket_methods::{descriptor_traits, readiness_methods};
+use crate::net::socket_methods::{descriptor_and_debug, readiness_methods};
 use crate::net::unix_addr::SocketAddr;
 
 /// A datagram socket of the Unix family.
@@ -226,4 +226,4 @@ readiness_methods!(
     "a receive is worth a try.",
     "a send is worth a try."
 );
-descriptor_traits!(UnixDatagram);
+descriptor_and_debug!(UnixDatagram);

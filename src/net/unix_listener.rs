@@ -20,7 +20,7 @@ use socket2::{SockAddr, SockRef};
 use crate::io::evented::Evented;
 use crate::io::wait::Wait;
 use crate::io::waiting::Waiting;
-use crate::net::socket_methods::descriptor_traits;
+use crate::net::socket_methods::descriptor_and_debug;
 use crate::net::tcp_listener::BACKLOG;
 use crate::net::unix_addr::{SocketAddr, from_sock_addr, to_sock_addr};
 use crate::net::unix_connect::new_socket;
@@ -199,7 +199,7 @@ impl TryFrom<StdListener> for UnixListener {
     }
 }
 
-descriptor_traits!(UnixListener);
+descriptor_and_debug!(UnixListener);
 
 pin_project! {
     /// Future of [`UnixListener::accept`].

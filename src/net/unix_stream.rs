@@ -17,7 +17,7 @@ use crate::io::async_read::AsyncRead;
 use crate::io::async_write::AsyncWrite;
 use crate::io::evented::{Evented, Registration};
 use crate::io::read_buf::ReadBuf;
-use crate::net::socket_methods::{descriptor_traits, readiness_methods};
+use crate::net::socket_methods::{descriptor_and_debug, readiness_methods};
 use crate::net::unix_addr::SocketAddr;
 
 /// A connection of a Unix socket.
@@ -262,4 +262,4 @@ readiness_methods!(
     "a read is worth a try: bytes, their end, or an error.",
     "a write is worth a try: room, or an error."
 );
-descriptor_traits!(UnixStream);
+descriptor_and_debug!(UnixStream);
