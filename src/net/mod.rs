@@ -15,6 +15,7 @@
 pub(crate) mod addr;
 pub(crate) mod datagram;
 pub(crate) mod datagram_wait;
+pub(crate) mod packet_options;
 pub(crate) mod pipe;
 pub(crate) mod pipe_file;
 pub(crate) mod pipe_io;

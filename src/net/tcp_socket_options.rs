@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::net::packet_options::packet_options;
 use crate::net::tcp_socket::TcpSocket;
 
 /// Options. Each gives what getsockopt(2) or setsockopt(2) says when it fails.
@@ -145,81 +146,9 @@ impl TcpSocket {
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.get().set_tcp_nodelay(nodelay)
     }
-
-    /// The type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tos_v4(&self) -> io::Result<u32> {
-        self.get().tos_v4()
-    }
-
-    /// Sets the type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
-        self.get().set_tos_v4(tos)
-    }
-
-    /// The old name of [`tos_v4`](Self::tos_v4).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    #[deprecated(note = "use `tos_v4`, which says that IPv6 has another one")]
-    pub fn tos(&self) -> io::Result<u32> {
-        self.tos_v4()
-    }
-
-    /// The old name of [`set_tos_v4`](Self::set_tos_v4).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    #[deprecated(note = "use `set_tos_v4`, which says that IPv6 has another one")]
-    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
-        self.set_tos_v4(tos)
-    }
-
-    /// The traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tclass_v6(&self) -> io::Result<u32> {
-        self.get().tclass_v6()
-    }
-
-    /// Sets the traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
-        self.get().set_tclass_v6(tclass)
-    }
-
-    /// The network device that it is bound to (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
-        self.get().device()
-    }
-
-    /// Binds it to one network device, or with `None` to none (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
-        self.get().bind_device(interface)
-    }
 }
+
+packet_options!(TcpSocket);
 
 /// A size that the kernel keeps in an int.
 fn clamped(bytes: usize) -> u32 {

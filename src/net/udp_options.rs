@@ -8,8 +8,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use socket2::SockRef;
-
+use crate::net::packet_options::packet_options;
 use crate::net::udp::UdpSocket;
 
 /// Options. Each gives what getsockopt(2) or setsockopt(2) says when it fails.
@@ -104,80 +103,6 @@ impl UdpSocket {
         self.get().set_ttl(ttl)
     }
 
-    /// The type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tos_v4(&self) -> io::Result<u32> {
-        SockRef::from(self).tos_v4()
-    }
-
-    /// Sets the type-of-service byte of IPv4 packets (IP_TOS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
-        SockRef::from(self).set_tos_v4(tos)
-    }
-
-    /// The old name of [`tos_v4`](Self::tos_v4).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    #[deprecated(note = "use `tos_v4`, which says that IPv6 has another one")]
-    pub fn tos(&self) -> io::Result<u32> {
-        self.tos_v4()
-    }
-
-    /// The old name of [`set_tos_v4`](Self::set_tos_v4).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    #[deprecated(note = "use `set_tos_v4`, which says that IPv6 has another one")]
-    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
-        self.set_tos_v4(tos)
-    }
-
-    /// The traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn tclass_v6(&self) -> io::Result<u32> {
-        SockRef::from(self).tclass_v6()
-    }
-
-    /// Sets the traffic class of IPv6 packets (IPV6_TCLASS).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
-        SockRef::from(self).set_tclass_v6(tclass)
-    }
-
-    /// The network device that it is bound to (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
-        SockRef::from(self).device()
-    }
-
-    /// Binds it to one network device, or with `None` to none (SO_BINDTODEVICE).
-    ///
-    /// # Errors
-    ///
-    /// As the system call.
-    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
-        SockRef::from(self).bind_device(interface)
-    }
-
     /// Joins a multicast group, on the interface with that address (IP_ADD_MEMBERSHIP).
     ///
     /// # Errors
@@ -223,3 +148,5 @@ impl UdpSocket {
         self.get().take_error()
     }
 }
+
+packet_options!(UdpSocket);
