@@ -52,6 +52,7 @@ pub(crate) mod cancellation_wait;
 pub mod oneshot;
 
 // The head of mpsc.rs has these in reading order.
+pub(crate) mod guard_fmt;
 pub mod mpsc;
 pub(crate) mod mpsc_channel;
 pub(crate) mod mpsc_closed;

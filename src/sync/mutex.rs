@@ -31,6 +31,7 @@ use pin_project_lite::pin_project;
 
 use crate::parts::wait_site::{self, Kind};
 use crate::shim::const_fn;
+use crate::sync::guard_fmt::shown_as_value;
 use crate::sync::semaphore::Semaphore;
 use crate::sync::semaphore_error::AcquireError;
 use crate::sync::semaphore_line::Place;
@@ -320,14 +321,6 @@ impl<T: ?Sized> fmt::Debug for Lock<'_, T> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
+shown_as_value! {
+    [T: ?Sized] MutexGuard<'_, T> => T;
 }

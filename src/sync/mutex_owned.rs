@@ -20,6 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use crate::sync::guard_fmt::shown_as_value;
 use crate::sync::mutex::{Mutex, TryLockError};
 use crate::sync::semaphore_line::Place;
 use crate::sync::wait::block;
@@ -185,14 +186,6 @@ impl<T: ?Sized> fmt::Debug for LockOwned<T> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for OwnedMutexGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for OwnedMutexGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
+shown_as_value! {
+    [T: ?Sized] OwnedMutexGuard<T> => T;
 }

@@ -20,11 +20,11 @@
     reason = "a pointer into a value, lent to those who hold permits"
 )]
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 
+use crate::sync::guard_fmt::shown_as_value;
 use crate::sync::semaphore::Semaphore;
 
 /// Permits of a lock whose value's type is forgotten; dropped, they go back.
@@ -202,12 +202,11 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// drop(number);
     /// assert_eq!(pair.into_inner(), (2, "one"));
     /// ```
-    pub fn map<F, U: ?Sized>(mut this: Self, f: F) -> RwLockMappedWriteGuard<'a, U>
+    pub fn map<F, U: ?Sized>(this: Self, f: F) -> RwLockMappedWriteGuard<'a, U>
     where
         F: FnOnce(&mut T) -> &mut U,
     {
-        let part = ptr::from_mut(f(&mut *this));
-        RwLockMappedWriteGuard::new(this.held, part)
+        RwLockMappedWriteGuard::map(Self::into_mapped(this), f)
     }
 
     /// Narrows the guard to the part that `f` picks, if it picks one.
@@ -357,38 +356,8 @@ impl<T: ?Sized> DerefMut for RwLockMappedWriteGuard<'_, T> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockMappedWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockMappedWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
+shown_as_value! {
+    [T: ?Sized] RwLockReadGuard<'_, T> => T;
+    [T: ?Sized] RwLockWriteGuard<'_, T> => T;
+    [T: ?Sized] RwLockMappedWriteGuard<'_, T> => T;
 }

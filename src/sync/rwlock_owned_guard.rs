@@ -11,11 +11,11 @@
     reason = "a pointer into a value behind an Arc, lent to those who hold permits"
 )]
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::Arc;
 
+use crate::sync::guard_fmt::shown_as_value;
 use crate::sync::rwlock::RwLock;
 
 /// A lock and permits of it; dropped, they go back.
@@ -162,15 +162,11 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
     }
 
     /// Narrows the guard to the part that `f` picks.
-    pub fn map<F, U: ?Sized>(mut this: Self, f: F) -> OwnedRwLockMappedWriteGuard<T, U>
+    pub fn map<F, U: ?Sized>(this: Self, f: F) -> OwnedRwLockMappedWriteGuard<T, U>
     where
         F: FnOnce(&mut T) -> &mut U,
     {
-        let part = ptr::from_mut(f(&mut *this));
-        OwnedRwLockMappedWriteGuard {
-            part,
-            held: this.held,
-        }
+        OwnedRwLockMappedWriteGuard::map(Self::into_mapped(this), f)
     }
 
     /// Narrows the guard to the part that `f` picks, if it picks one.
@@ -345,38 +341,8 @@ impl<T: ?Sized, U: ?Sized> DerefMut for OwnedRwLockMappedWriteGuard<T, U> {
     }
 }
 
-impl<T: ?Sized, U: ?Sized + fmt::Debug> fmt::Debug for OwnedRwLockReadGuard<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized, U: ?Sized + fmt::Display> fmt::Display for OwnedRwLockReadGuard<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for OwnedRwLockWriteGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for OwnedRwLockWriteGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized, U: ?Sized + fmt::Debug> fmt::Debug for OwnedRwLockMappedWriteGuard<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized, U: ?Sized + fmt::Display> fmt::Display for OwnedRwLockMappedWriteGuard<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
+shown_as_value! {
+    [T: ?Sized, U: ?Sized] OwnedRwLockReadGuard<T, U> => U;
+    [T: ?Sized] OwnedRwLockWriteGuard<T> => T;
+    [T: ?Sized, U: ?Sized] OwnedRwLockMappedWriteGuard<T, U> => U;
 }
