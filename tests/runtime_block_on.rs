@@ -426,3 +426,17 @@ fn hooks_and_names_belong_to_all_threads() {
     let names = names.lock().unwrap();
     assert!(names.iter().all(|name| name.as_deref() == Some("hooked")));
 }
+
+#[test]
+fn who_drives_a_current_thread_runtime_is_its_worker() {
+    let runtime = current();
+    let index = rt::runtime::worker_index;
+    assert_eq!(index(), None);
+    runtime.block_on(async {
+        assert_eq!(index(), Some(0), "in the first poll");
+        task::yield_now().await;
+        assert_eq!(index(), Some(0));
+        assert_eq!(rt::spawn(async move { index() }).await.unwrap(), Some(0));
+    });
+    assert_eq!(runtime.handle().block_on(async { index() }), None);
+}

@@ -472,3 +472,39 @@ fn permits_merge_beyond_what_one_call_takes() {
     drop(both);
     assert_eq!(slots.available_permits(), 2 * HALF as usize);
 }
+
+#[test]
+fn who_has_no_budget_left_keeps_its_place_in_line() {
+    let slots = Semaphore::new(1);
+    let held = slots.try_acquire().unwrap();
+    let mut first = Hand::new(slots.acquire());
+    let runtime = trefoil::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        while trefoil::task::coop::has_budget_remaining() {
+            trefoil::task::consume_budget().await;
+        }
+        first.expect_pending();
+        assert!(!first.woken(), "the line wakes it, not the budget");
+    });
+    let mut second = Hand::pending(slots.acquire());
+    drop(held);
+    assert!(first.woken() && !second.woken());
+    drop(first.expect_ready());
+    drop(second.expect_ready());
+}
+
+#[test]
+fn without_budget_free_permits_are_not_taken() {
+    let slots = Semaphore::new(1);
+    let mut first = Hand::new(slots.acquire());
+    let runtime = trefoil::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        while trefoil::task::coop::has_budget_remaining() {
+            trefoil::task::consume_budget().await;
+        }
+        first.expect_pending();
+        assert!(first.woken());
+        assert_eq!(slots.available_permits(), 1);
+    });
+    drop(first.expect_ready());
+}

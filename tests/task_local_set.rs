@@ -483,3 +483,27 @@ fn they_have_tokios_auto_traits() {
     assert_not_impl_any!(task::LocalEnterGuard: Send, Sync);
     assert_not_impl_any!(task::futures::RunUntil<'static, ()>: Send, Sync);
 }
+
+#[test]
+fn block_in_place_is_refused_where_no_other_thread_could_go_on() {
+    let _dog = watchdog();
+    for runtime in both() {
+        let set = LocalSet::new();
+        let task = set.spawn_local(async { task::block_in_place(|| ()) });
+        let in_a_drop = set.spawn_local(async {
+            let _guard = OnDrop(|| task::block_in_place(|| ()));
+            pending::<()>().await;
+        });
+        let message = set.block_on(&runtime, async {
+            text(task.await.unwrap_err().into_panic())
+        });
+        assert!(message.contains("LocalSet"), "{message}");
+        drop(set);
+        assert!(runtime.block_on(in_a_drop).unwrap_err().is_panic());
+    }
+    // Outside of the set's polls it is as before.
+    let runtime = workers(1);
+    let set = LocalSet::new();
+    let _guard = set.enter();
+    assert_eq!(runtime.block_on(async { task::block_in_place(|| 1) }), 1);
+}

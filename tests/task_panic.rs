@@ -7,6 +7,7 @@ use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
@@ -361,5 +362,27 @@ fn a_payload_that_panics_in_drop_harms_nobody() {
         });
         drop(task);
         works(&rt);
+    }
+}
+
+#[test]
+fn a_future_that_panics_is_dropped_amid_the_panic() {
+    struct Boom(Arc<AtomicBool>);
+    impl Future for Boom {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            panic!("on purpose")
+        }
+    }
+    impl Drop for Boom {
+        fn drop(&mut self) {
+            self.0.store(std::thread::panicking(), Ordering::SeqCst);
+        }
+    }
+    for runtime in both() {
+        let amid = Arc::new(AtomicBool::new(false));
+        let task = runtime.spawn(Boom(amid.clone()));
+        assert!(runtime.block_on(task).unwrap_err().is_panic());
+        assert!(amid.load(Ordering::SeqCst));
     }
 }
