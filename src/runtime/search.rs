@@ -34,24 +34,23 @@ impl Worker<'_> {
     pub(crate) fn search_or_sleep(&self) -> Option<Runnable> {
         let (this, index) = (self.this, self.running.index);
         let mut searching = this.idle.start_search();
-        let (mut announced, mut on_round, mut parked) = (false, false, false);
+        let (mut announced, mut on_round) = (false, false);
+        let mut notice = ParkNotice::new(self);
         loop {
             if searching && let Some(task) = self.steal() {
                 self.stop_search();
                 if announced {
                     self.keep_watch();
                 }
-                self.unparked(&mut parked);
                 return Some(task);
             }
             // The hook of the program comes first: it may spawn, and wakes nobody then.
-            if self.parked(&mut parked)
+            if notice.give()
                 && let Some(task) = self.lifo().take().or_else(|| self.next_task())
             {
                 if searching {
                     self.stop_search();
                 }
-                self.unparked(&mut parked);
                 return Some(task);
             }
             // A watcher on its round leaves the driver to whoever is awake: that one comes back to
@@ -74,7 +73,6 @@ impl Worker<'_> {
                 drop(turn);
                 this.idle.retract(index);
                 if this.shutdown.load(Ordering::Acquire) {
-                    self.unparked(&mut parked);
                     return None;
                 }
                 searching = true;
@@ -83,7 +81,6 @@ impl Worker<'_> {
             on_round = !self.sleep(turn) && !self.sees_stuck();
             searching = this.idle.rise(index);
             if this.shutdown.load(Ordering::Acquire) {
-                self.unparked(&mut parked);
                 return None;
             }
             // What events have woken is in our own queue.
@@ -93,7 +90,6 @@ impl Worker<'_> {
                 }
                 self.share_batch();
                 self.keep_watch();
-                self.unparked(&mut parked);
                 return Some(task);
             }
             searching = searching || this.idle.start_search();
@@ -135,25 +131,6 @@ impl Worker<'_> {
         called
     }
 
-    /// This worker is about to wait, for the first time in this search: says so to the program.
-    /// True: the program has a hook, which may have spawned.
-    fn parked(&self, parked: &mut bool) -> bool {
-        if std::mem::replace(parked, true) {
-            return false;
-        }
-        self.stats().parks.bump();
-        self.stats().parks_unparks.bump();
-        config::call(&self.shared.config.on_thread_park)
-    }
-
-    /// This worker goes on, or leaves. A watcher's rounds in between are no news to the program.
-    fn unparked(&self, parked: &mut bool) {
-        if std::mem::take(parked) {
-            self.stats().parks_unparks.bump();
-            config::call(&self.shared.config.on_thread_unpark);
-        }
-    }
-
     /// This worker's slot for the task it woke last.
     fn lifo(&self) -> &LifoSlot<Runnable> {
         &self.this.remotes[self.running.index].lifo
@@ -182,6 +159,45 @@ impl Worker<'_> {
     fn stop_search(&self) {
         if self.this.idle.stop_search() && self.this.has_work() {
             self.this.wake_one(self.shared);
+        }
+    }
+}
+
+/// What the program is told of a wait: once when it begins, and once, on drop, that it is over. A
+/// watcher's rounds in between are no news.
+struct ParkNotice<'a> {
+    worker: &'a Worker<'a>,
+    given: bool,
+}
+
+impl<'a> ParkNotice<'a> {
+    /// Nothing said yet.
+    fn new(worker: &'a Worker<'a>) -> Self {
+        Self {
+            worker,
+            given: false,
+        }
+    }
+
+    /// The worker is about to wait: says so, the first time. True: the program has a hook, which
+    /// may have spawned.
+    fn give(&mut self) -> bool {
+        if std::mem::replace(&mut self.given, true) {
+            return false;
+        }
+        let stats = self.worker.stats();
+        stats.parks.bump();
+        stats.parks_unparks.bump();
+        config::call(&self.worker.shared.config.on_thread_park)
+    }
+}
+
+impl Drop for ParkNotice<'_> {
+    /// The worker goes on, or leaves.
+    fn drop(&mut self) {
+        if self.given {
+            self.worker.stats().parks_unparks.bump();
+            config::call(&self.worker.shared.config.on_thread_unpark);
         }
     }
 }

@@ -318,8 +318,8 @@ impl Worker<'_> {
             core.pace.looked(found);
             // Long polls must not keep work from outside waiting for many of them. Every second
             // look: with a look after each poll our own work must have its turn, too.
-            core.outside_looks = core.outside_looks.wrapping_add(1);
-            core.outside_next = core.outside_looks % 2 == 0;
+            core.odd_look = !core.odd_look;
+            core.outside_next = core.odd_look;
             core.pace.last_look()
         });
         if let Some(Some(now)) = now {

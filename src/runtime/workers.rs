@@ -44,8 +44,8 @@ pub(crate) struct Core {
     pub(crate) global_queue_interval: u32,
     /// When to look at the driver.
     pub(crate) pace: Pace,
-    /// Looks so far; after every second one the injector comes first once.
-    pub(crate) outside_looks: u32,
+    /// The last look was an odd one: after those the injector comes first once.
+    pub(crate) odd_look: bool,
     /// It comes first now.
     pub(crate) outside_next: bool,
     /// This worker is the watcher (see `runtime/watch.rs`).
@@ -70,7 +70,7 @@ impl Core {
             pops_left: global_queue_interval,
             global_queue_interval,
             pace: Pace::new(event_interval),
-            outside_looks: 0,
+            odd_look: false,
             outside_next: false,
             watcher: false,
             watched: vec![0; workers],
