@@ -213,6 +213,8 @@ fn visit_chat(example: &mut Running) {
     exchange(&mut anna, b"", b"ben has left\n");
     example.wait_for("ben has left");
     example.press_ctrl_c();
+    // Before anna and eve hang up, which the server would see, too.
+    example.wait_for("Ctrl-C: the chat is closed");
 }
 
 /// Asks as `curl` would, and interrupts the server while it waits for an answer.
